@@ -1,0 +1,4 @@
+//! Request and response bodies of data-api: the only definition of each, used by the server and by its client.
+
+pub mod events;
+pub mod registry;

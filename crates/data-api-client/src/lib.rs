@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+
+mod call;
+pub mod events;
+pub mod registry;
+
+pub use call::{CallFailed, DataApi};

@@ -1,0 +1,83 @@
+//! Devices, entities, areas and services.
+
+use common::api::registry::{AreaList, DeviceList, EntityList, ServiceList, UpsertReply};
+use reqwest::Method;
+use serde::Serialize;
+
+use crate::call::{CallFailed, DataApi};
+
+/// Most entities that one list holds.
+const ENTITIES: u32 = 10_000;
+/// Most devices that one list holds.
+const DEVICES: u32 = 1_000;
+
+/// A part of the registry, as Home Assistant sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registry {
+    /// `config/device_registry/list`
+    Devices,
+    /// `config/entity_registry/list`
+    Entities,
+    /// `config/area_registry/list`
+    Areas,
+    /// `get_services`
+    Services,
+}
+
+impl Registry {
+    /// The word used in paths, logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Devices => "devices",
+            Self::Entities => "entities",
+            Self::Areas => "areas",
+            Self::Services => "services",
+        }
+    }
+}
+
+impl DataApi {
+    /// Hands over a part of the registry, in Home Assistant's own form.
+    pub async fn upsert<B: Serialize + Sync>(
+        &self,
+        part: Registry,
+        body: &B,
+    ) -> Result<UpsertReply, CallFailed> {
+        let path = format!("/internal/{}/bulk_upsert", part.as_str());
+        self.json(self.request(Method::POST, &path)?.json(body))
+            .await
+    }
+
+    /// All devices.
+    pub async fn devices(&self) -> Result<DeviceList, CallFailed> {
+        self.json(
+            self.request(Method::GET, "/api/devices")?
+                .query(&[("limit", DEVICES)]),
+        )
+        .await
+    }
+
+    /// All entities.
+    pub async fn entities(&self) -> Result<EntityList, CallFailed> {
+        self.json(
+            self.request(Method::GET, "/api/entities")?
+                .query(&[("limit", ENTITIES)]),
+        )
+        .await
+    }
+
+    /// All areas.
+    pub async fn areas(&self) -> Result<AreaList, CallFailed> {
+        self.json(self.request(Method::GET, "/api/areas")?).await
+    }
+
+    /// All services, or those of one domain.
+    pub async fn services(&self, domain: Option<&str>) -> Result<ServiceList, CallFailed> {
+        let request = self.request(Method::GET, "/api/services")?;
+        self.json(match domain {
+            Some(domain) => request.query(&[("domain", domain)]),
+            None => request,
+        })
+        .await
+    }
+}

@@ -1,0 +1,5 @@
+#![doc = include_str!("../README.md")]
+
+pub mod failure;
+pub mod sqlite;
+pub mod url;

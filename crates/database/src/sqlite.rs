@@ -1,0 +1,178 @@
+//! SQLite: a file in WAL mode, one connection that writes, several that read.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::failure::{CannotOpen, StoreFailure};
+
+/// Connections that read at the same time.
+const READERS: u32 = 4;
+/// How long a statement waits for a lock, or a caller for a connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An open database.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    /// The one connection that writes: whoever holds it is alone.
+    pub writer: SqlitePool,
+    /// Connections that only read.
+    pub readers: SqlitePool,
+    path: PathBuf,
+}
+
+/// Opens the file, making it and its folder where needed, and brings its tables up to date.
+pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOpen> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(|error| CannotOpen::Folder {
+            path: folder.to_owned(),
+            error,
+        })?;
+    }
+    let cannot = |error: sqlx::Error| CannotOpen::File {
+        path: path.to_owned(),
+        failure: error.into(),
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .statement_cache_capacity(200)
+        .pragma("temp_store", "memory")
+        .pragma("cache_size", "-16000")
+        .pragma("journal_size_limit", "67108864");
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await
+        .map_err(cannot)?;
+    migrations
+        .run(&writer)
+        .await
+        .map_err(|error| CannotOpen::Migration {
+            path: path.to_owned(),
+            error,
+        })?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options.pragma("query_only", "on"))
+        .await
+        .map_err(cannot)?;
+    Ok(Sqlite {
+        writer,
+        readers,
+        path: path.to_owned(),
+    })
+}
+
+impl Sqlite {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes on disk, with the write-ahead log.
+    pub fn size_bytes(&self) -> u64 {
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        [self.path.clone(), wal.into()]
+            .iter()
+            .filter_map(|path| std::fs::metadata(path).ok())
+            .map(|m| m.len())
+            .sum()
+    }
+
+    /// Whether the file answers and can be written to.
+    pub async fn check(&self) -> Result<(), StoreFailure> {
+        let mut writer = self.writer.acquire().await?;
+        // Takes the write lock and lets go of it: fails on a read-only or full disk without writing a row.
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *writer).await?;
+        sqlx::query("ROLLBACK").execute(&mut *writer).await?;
+        Ok(())
+    }
+
+    /// Folds the write-ahead log into the file and closes all connections.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&self.writer)
+            .await
+        {
+            tracing::warn!(%error, "the write-ahead log stays as it is; the next start reads it");
+        }
+        self.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::Row;
+
+    fn no_tables() -> Migrator {
+        Migrator::DEFAULT
+    }
+
+    #[tokio::test]
+    async fn makes_the_folder_and_keeps_commits_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/c.db");
+        let database = open(&path, &no_tables()).await.unwrap();
+        let mode = sqlx::query("PRAGMA journal_mode")
+            .fetch_one(&database.writer)
+            .await
+            .unwrap();
+        assert_eq!(mode.get::<String, _>(0), "wal");
+        let synchronous = sqlx::query("PRAGMA synchronous")
+            .fetch_one(&database.writer)
+            .await
+            .unwrap();
+        assert_eq!(synchronous.get::<i64, _>(0), 2, "2 is FULL");
+        database.check().await.unwrap();
+        database.close().await;
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder.path().join("a.db"), &no_tables())
+            .await
+            .unwrap();
+        let error = sqlx::query("CREATE TABLE t (x)")
+            .execute(&database.readers)
+            .await
+            .unwrap_err();
+        assert!(matches!(
+            StoreFailure::from(error),
+            StoreFailure::ReadOnly(_)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        std::fs::write(
+            &path,
+            "this is a text, long enough to be read as the header of a database file",
+        )
+        .unwrap();
+        let told = open(&path, &no_tables()).await.unwrap_err().to_string();
+        assert!(told.contains("a.db") && told.contains("damaged"), "{told}");
+    }
+}
