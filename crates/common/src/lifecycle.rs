@@ -189,7 +189,10 @@ where
     let mut code = ExitCode::SUCCESS;
     let started = tokio::select! {
         started = start(tasks.clone()) => started,
-        () = signal() => Ok(tasks.stopping.cancel()),
+        () = signal() => {
+            tasks.stopping.cancel();
+            Ok(())
+        }
     };
     if let Err(error) = started {
         tracing::error!("cannot start: {error}");

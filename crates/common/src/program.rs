@@ -131,24 +131,28 @@ fn complain(text: &str) {
 
 /// The settings as a Markdown table.
 pub fn config_table(asked: &[Asked]) -> String {
-    let mut table = String::from("| setting | default | meaning |\n| --- | --- | --- |");
-    for Asked {
-        names,
-        default,
-        doc,
-    } in asked
-    {
-        let names = names
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let default = if default.is_empty() {
-            "–".to_owned()
-        } else {
-            format!("`{default}`")
-        };
-        table.push_str(&format!("\n| {names} | {default} | {doc} |"));
-    }
-    table
+    let rows = asked.iter().map(
+        |Asked {
+             names,
+             default,
+             doc,
+         }| {
+            let names = names
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ");
+            let default = if default.is_empty() {
+                "–".to_owned()
+            } else {
+                format!("`{default}`")
+            };
+            format!("| {names} | {default} | {doc} |")
+        },
+    );
+    let heads = [
+        "| setting | default | meaning |".to_owned(),
+        "| --- | --- | --- |".to_owned(),
+    ];
+    heads.into_iter().chain(rows).collect::<Vec<_>>().join("\n")
 }

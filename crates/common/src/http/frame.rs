@@ -1,5 +1,6 @@
 //! What stands around every router: correlation id, trace, metrics, error bodies, panics, CORS, and the server itself.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::Router;
@@ -9,6 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
@@ -167,16 +169,25 @@ async fn accompany(
     response
 }
 
-/// Serves until the process closes its servers; requests under way are finished.
+/// Serves in a task of its own until the process closes its servers; requests under way are finished.
+pub fn serve(tasks: &Tasks, name: &'static str, listener: TcpListener, router: Router) {
+    tasks.serve(name, serve_until(tasks.closing(), listener, router));
+}
+
+/// Serves until `closing` is cancelled; requests under way are finished.
 ///
 /// # Errors
 /// The listener broke.
-pub fn serve(tasks: &Tasks, name: &'static str, listener: TcpListener, router: Router) {
-    let closing = tasks.closing();
-    tasks.serve(name, async move {
-        axum::serve(listener, router)
-            .with_graceful_shutdown(closing.cancelled_owned())
-            .await
-            .map_err(|error| Failure::from(format!("the HTTP server broke: {error}")))
-    });
+pub async fn serve_until(
+    closing: CancellationToken,
+    listener: TcpListener,
+    router: Router,
+) -> Result<(), Failure> {
+    axum::serve(
+        listener,
+        router.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(closing.cancelled_owned())
+    .await
+    .map_err(|error| Failure::from(format!("the HTTP server broke: {error}")))
 }

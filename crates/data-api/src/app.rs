@@ -1,0 +1,87 @@
+//! Puts data-api together.
+
+use std::net::SocketAddr;
+
+use common::clock::Clock;
+use common::env::Env;
+use common::health::Health;
+use common::http::frame;
+use common::lifecycle::{Failure, Tasks};
+use common::program::Service;
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::http::Api;
+use crate::key;
+use crate::store::Store;
+
+/// data-api as a program.
+#[derive(Debug)]
+pub struct DataApi;
+
+/// A running data-api.
+#[derive(Debug)]
+pub struct App {
+    /// Where it serves.
+    pub address: SocketAddr,
+}
+
+impl App {
+    /// Opens the store, takes the port and serves.
+    pub async fn start(config: Config, tasks: &Tasks, clock: Clock) -> Result<Self, Failure> {
+        let listener = config.listen.bind().await?;
+        Self::start_on(listener, config, tasks, clock).await
+    }
+
+    /// The same on a port that was taken before.
+    pub async fn start_on(
+        listener: TcpListener,
+        config: Config,
+        tasks: &Tasks,
+        clock: Clock,
+    ) -> Result<Self, Failure> {
+        let address = listener.local_addr()?;
+        let key = key::find_or_make(&config.key)?;
+        let health = Health::new();
+        let store = Store::open(&config.database.path).await?;
+        let events = store.totals().await?.events;
+        tracing::info!(
+            file = %config.database.path.display(),
+            events,
+            "data-api serves on http://{address}"
+        );
+        let api = Api::new(store.clone(), key, &config, health, clock);
+        let router = api.router(config.cors);
+        let closing = tasks.closing();
+        tasks.serve("data-api-http", async move {
+            let served = frame::serve_until(closing, listener, router).await;
+            store.close().await;
+            served
+        });
+        Ok(Self { address })
+    }
+}
+
+impl Service for DataApi {
+    type Config = Config;
+    const NAME: &'static str = "data-api";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = "Stores and serves every event and the registry of a home";
+
+    fn config(env: &mut Env) -> Config {
+        Config::read(env)
+    }
+
+    fn port(config: &Config) -> u16 {
+        config.listen.port
+    }
+
+    fn openapi() -> Option<String> {
+        Some(crate::openapi_document())
+    }
+
+    async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {
+        App::start(config, &tasks, Clock::system()).await?;
+        Ok(())
+    }
+}

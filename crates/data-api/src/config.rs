@@ -1,0 +1,55 @@
+//! Settings of data-api.
+
+use common::env::{Env, Secret};
+use common::settings::{self, CorsOrigins, Listen};
+use database::url::DatabaseUrl;
+
+/// Everything that data-api is told from outside.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to serve.
+    pub listen: Listen,
+    /// Where the tables are.
+    pub database: DatabaseUrl,
+    /// The key that callers must have.
+    pub key: Secret,
+    /// Whether callers without a key are let in.
+    pub allow_anonymous: bool,
+    /// Requests a minute for callers without a key.
+    pub rate_per_minute: u32,
+    /// Requests at once for callers without a key.
+    pub rate_burst: u32,
+    /// Web pages that may call.
+    pub cors: CorsOrigins,
+}
+
+impl Config {
+    /// Reads the settings; mistakes stay in `env`.
+    pub fn read(env: &mut Env) -> Self {
+        Self {
+            listen: Listen::read(env, "DATA_API_HOST", &["DATA_API_PORT"], 8006),
+            database: env.value(
+                &["DATA_API_DATABASE_URL", "DATABASE_URL"],
+                "sqlite://./data/homeiq.db",
+                "The database: `sqlite://PATH`. `sqlite+aiosqlite:///PATH` is understood.",
+            ),
+            key: settings::data_api_key(env),
+            allow_anonymous: env.switch(
+                &["DATA_API_ALLOW_ANONYMOUS"],
+                false,
+                "`true` lets callers in that send no key. A wrong key is refused all the same.",
+            ),
+            rate_per_minute: env.value(
+                &["DATA_API_RATE_LIMIT_PER_MIN"],
+                "100",
+                "Requests a minute from one address without a valid key; more get 429.",
+            ),
+            rate_burst: env.value(
+                &["DATA_API_RATE_LIMIT_BURST"],
+                "20",
+                "Requests at once from one address without a valid key.",
+            ),
+            cors: CorsOrigins::read(env),
+        }
+    }
+}

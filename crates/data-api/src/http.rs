@@ -1,0 +1,80 @@
+//! The HTTP API: one module per resource, and what stands around them.
+
+mod auth;
+mod events;
+mod ingest;
+mod instant;
+mod rate_limit;
+mod registry;
+mod registry_in;
+mod router;
+mod status;
+
+use std::sync::Arc;
+
+use common::clock::Clock;
+use common::health::Health;
+use common::http::problem::Problem;
+use secrecy::SecretString;
+
+use crate::config::Config;
+use crate::store::{Store, StoreFailure};
+use rate_limit::RateLimit;
+use status::RequestCounts;
+
+pub use router::openapi_document;
+
+/// What every handler may use. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    store: Store,
+    key: Arc<SecretString>,
+    allow_anonymous: bool,
+    rate_limit: Arc<RateLimit>,
+    requests: Arc<RequestCounts>,
+    health: Health,
+    clock: Clock,
+}
+
+impl Api {
+    pub(crate) fn new(
+        store: Store,
+        key: SecretString,
+        config: &Config,
+        health: Health,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            store,
+            key: Arc::new(key),
+            allow_anonymous: config.allow_anonymous,
+            rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
+            requests: Arc::default(),
+            health,
+            clock,
+        }
+    }
+}
+
+/// Logs a failure of the store, where it is handled, and says what a caller needs to know of it.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
+pub(crate) fn store_problem(failure: StoreFailure) -> Problem {
+    let problem = match &failure {
+        StoreFailure::DiskFull(_) => Problem::Told(
+            axum::http::StatusCode::INSUFFICIENT_STORAGE,
+            "the disk is full: nothing of this request was kept; free some space, then send it again".to_owned(),
+        ),
+        StoreFailure::Busy(_) | StoreFailure::ReadOnly(_) | StoreFailure::Damaged(_) => {
+            Problem::Unavailable("storage is unavailable: nothing of this request was kept; try again".to_owned())
+        }
+        StoreFailure::Statement(_) => Problem::Internal,
+    };
+    tracing::error!(
+        error = &failure as &dyn std::error::Error,
+        "the store failed"
+    );
+    problem
+}

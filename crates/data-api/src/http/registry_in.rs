@@ -1,0 +1,236 @@
+//! `POST /internal/{devices,entities,areas,services}/bulk_upsert`: registries as Home Assistant has them.
+//!
+//! A row that cannot be used never fails its batch: it is left out and counted in `skipped`.
+
+use axum::Json;
+use axum::extract::State;
+use common::api::registry::UpsertReply;
+use common::http::extract::Json as Body;
+use common::http::problem::Problem;
+use serde_json::Value;
+
+use super::{Api, store_problem};
+use crate::store::reported::{Object, text};
+use crate::store::{ReportedArea, ReportedService};
+
+/// The objects of a body: a bare array, or one under `key`. The second number: what was not an object.
+fn objects(body: Value, key: &str) -> Result<(Vec<Object>, usize), Problem> {
+    let list = match body {
+        Value::Array(list) => list,
+        Value::Object(mut wrapped) => match wrapped.remove(key) {
+            Some(Value::Array(list)) => list,
+            _ => return Err(Problem::body(format!("want a JSON array of {key}"))),
+        },
+        _ => return Err(Problem::body(format!("want a JSON array of {key}"))),
+    };
+    let sent = list.len();
+    let objects: Vec<Object> = list
+        .into_iter()
+        .filter_map(|value| {
+            if let Value::Object(object) = value {
+                Some(object)
+            } else {
+                None
+            }
+        })
+        .collect();
+    let skipped = sent - objects.len();
+    Ok((objects, skipped))
+}
+
+fn reply(api: &Api, part: &'static str, upserted: usize, skipped: usize) -> Json<UpsertReply> {
+    if skipped > 0 {
+        metrics::counter!("homeiq_registry_rows_dropped_total", "part" => part, "reason" => "no usable key")
+            .increment(skipped as u64);
+        tracing::warn!(
+            part,
+            skipped,
+            "registry rows without a usable key were left out"
+        );
+    }
+    Json(UpsertReply {
+        success: true,
+        upserted,
+        skipped,
+        timestamp: api.clock.now(),
+    })
+}
+
+/// Takes devices (`config/device_registry/list`).
+#[utoipa::path(post, path = "/internal/devices/bulk_upsert", tag = "internal", security(("key" = [])),
+    request_body = Vec<Object>, responses((status = 200, body = UpsertReply, description = "Committed")))]
+pub(super) async fn devices(
+    State(api): State<Api>,
+    Body(body): Body<Value>,
+) -> Result<Json<UpsertReply>, Problem> {
+    let (sent, skipped) = objects(body, "devices")?;
+    let upserted = api
+        .store
+        .upsert_devices(&sent, api.clock.now())
+        .await
+        .map_err(store_problem)?;
+    Ok(reply(
+        &api,
+        "devices",
+        upserted,
+        skipped + sent.len() - upserted,
+    ))
+}
+
+/// Takes entities (`config/entity_registry/list`).
+#[utoipa::path(post, path = "/internal/entities/bulk_upsert", tag = "internal", security(("key" = [])),
+    request_body = Vec<Object>, responses((status = 200, body = UpsertReply, description = "Committed")))]
+pub(super) async fn entities(
+    State(api): State<Api>,
+    Body(body): Body<Value>,
+) -> Result<Json<UpsertReply>, Problem> {
+    let (sent, skipped) = objects(body, "entities")?;
+    let upserted = api
+        .store
+        .upsert_entities(&sent, api.clock.now())
+        .await
+        .map_err(store_problem)?;
+    Ok(reply(
+        &api,
+        "entities",
+        upserted,
+        skipped + sent.len() - upserted,
+    ))
+}
+
+/// Takes areas (`config/area_registry/list`).
+#[utoipa::path(post, path = "/internal/areas/bulk_upsert", tag = "internal", security(("key" = [])),
+    request_body = Vec<Object>, responses((status = 200, body = UpsertReply, description = "Committed")))]
+pub(super) async fn areas(
+    State(api): State<Api>,
+    Body(body): Body<Value>,
+) -> Result<Json<UpsertReply>, Problem> {
+    let (sent, skipped) = objects(body, "areas")?;
+    let areas: Vec<ReportedArea> = sent
+        .iter()
+        .filter_map(|object| {
+            let area_id = text(object, "area_id").flatten()?;
+            Some(ReportedArea {
+                area_id,
+                name: text(object, "name").flatten(),
+                floor_id: text(object, "floor_id").flatten(),
+            })
+        })
+        .collect();
+    api.store
+        .upsert_areas(&areas, api.clock.now())
+        .await
+        .map_err(store_problem)?;
+    Ok(reply(
+        &api,
+        "areas",
+        areas.len(),
+        skipped + sent.len() - areas.len(),
+    ))
+}
+
+/// Takes services: `{domain: {service: {…}}}` as the WebSocket sends them, `[{domain, services}]` as REST does, or either
+/// under `services`.
+#[utoipa::path(post, path = "/internal/services/bulk_upsert", tag = "internal", security(("key" = [])),
+    request_body = Object, responses((status = 200, body = UpsertReply, description = "Committed"),
+        (status = 422, description = "Neither form")))]
+pub(super) async fn services(
+    State(api): State<Api>,
+    Body(body): Body<Value>,
+) -> Result<Json<UpsertReply>, Problem> {
+    let (services, skipped) = flatten(body)?;
+    api.store
+        .upsert_services(&services, api.clock.now())
+        .await
+        .map_err(store_problem)?;
+    Ok(reply(&api, "services", services.len(), skipped))
+}
+
+/// Every service of either form, and how many parts were of no use.
+fn flatten(body: Value) -> Result<(Vec<ReportedService>, usize), Problem> {
+    let wrong =
+        || Problem::body("want {domain: {service: {…}}} or [{\"domain\": …, \"services\": {…}}]");
+    let body = match body {
+        // A domain may be called "services" only in a form of its own: then its values are services, which are objects of objects.
+        Value::Object(mut wrapped) if wrapped.len() == 1 && wrapped.contains_key("services") => {
+            wrapped.remove("services").unwrap_or_default()
+        }
+        other => other,
+    };
+    let mut skipped = 0;
+    let domains: Vec<(String, Value)> = match body {
+        Value::Object(domains) => domains.into_iter().collect(),
+        Value::Array(list) => list
+            .into_iter()
+            .filter_map(|mut item| {
+                let domain = item
+                    .get("domain")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned);
+                let services = item.get_mut("services").map(Value::take);
+                let pair = domain.zip(services);
+                skipped += usize::from(pair.is_none());
+                pair
+            })
+            .collect(),
+        _ => return Err(wrong()),
+    };
+    let mut services = Vec::new();
+    for (domain, value) in domains {
+        let Value::Object(of_domain) = value else {
+            skipped += 1;
+            continue;
+        };
+        for (service_name, description) in of_domain {
+            if let Value::Object(description) = description {
+                services.push(ReportedService {
+                    domain: domain.clone(),
+                    service_name,
+                    description,
+                });
+            } else {
+                skipped += 1;
+            }
+        }
+    }
+    Ok((services, skipped))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn all_forms_of_the_service_list_are_the_same_services() {
+        let object =
+            json!({"light": {"turn_on": {"fields": {}}, "turn_off": {}}, "scene": {"apply": {}}});
+        let list = json!([{"domain": "light", "services": {"turn_on": {"fields": {}}, "turn_off": {}}},
+            {"domain": "scene", "services": {"apply": {}}}]);
+        for body in [
+            object.clone(),
+            list.clone(),
+            json!({"services": object}),
+            json!({"services": list}),
+        ] {
+            let (services, skipped) = flatten(body).unwrap();
+            let names: Vec<_> = services
+                .iter()
+                .map(|s| format!("{}.{}", s.domain, s.service_name))
+                .collect();
+            assert_eq!(
+                (names.join(" ").as_str(), skipped),
+                ("light.turn_off light.turn_on scene.apply", 0)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_service_is_counted_and_the_rest_is_taken() {
+        let (services, skipped) =
+            flatten(json!({"light": {"turn_on": {}, "broken": 5}, "scene": "nothing"})).unwrap();
+        assert_eq!((services.len(), skipped), (1, 2));
+        assert!(flatten(json!("text")).is_err());
+        assert_eq!(flatten(json!({})).unwrap().0.len(), 0);
+    }
+}

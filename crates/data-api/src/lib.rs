@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod config;
+mod hex;
+mod http;
+mod key;
+pub mod store;
+
+pub use app::{App, DataApi};
+pub use config::Config;
+pub use http::openapi_document;

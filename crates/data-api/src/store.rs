@@ -1,0 +1,118 @@
+//! What is stored and how it is asked for. Everything that knows SQL is below this module.
+
+pub mod category;
+pub mod context_key;
+pub mod reported;
+mod sqlite;
+
+use std::fmt;
+use std::str::FromStr;
+
+use common::api::events::{Context, Origin};
+use common::entity::EntityId;
+use common::instant::UtcMicros;
+
+pub use database::failure::StoreFailure;
+pub use sqlite::areas::ReportedArea;
+pub use sqlite::devices::DeviceFilter;
+pub use sqlite::entities::EntityFilter;
+pub use sqlite::services::ReportedService;
+pub use sqlite::{Store, Totals};
+
+/// A state change that can be stored.
+#[derive(Debug, Clone)]
+pub struct ValidEvent {
+    /// The entity.
+    pub entity_id: EntityId,
+    /// Its state; none when it was removed.
+    pub state: Option<String>,
+    /// Its attributes, a JSON object.
+    pub attributes: Option<String>,
+    /// When the state became another one, if that was before `last_updated`.
+    pub last_changed: Option<UtcMicros>,
+    /// When it was written: with `entity_id` its identity.
+    pub last_updated: UtcMicros,
+    /// Its cause.
+    pub context: Context,
+    /// How it reached us.
+    pub origin: Origin,
+    /// Written while Home Assistant was starting.
+    pub startup: bool,
+    /// Device and area, when the sender knows them.
+    pub placement: Placement,
+}
+
+/// Where an entity is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// Its device.
+    pub device_id: Option<String>,
+    /// Its area, or its device's.
+    pub area_id: Option<String>,
+}
+
+/// Which events to read, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// One entity.
+    pub entity_id: Option<String>,
+    /// Entities of a device.
+    pub device_id: Option<String>,
+    /// Entities in an area.
+    pub area_id: Option<String>,
+    /// Entities whose registry entry has this `entity_category`.
+    pub entity_category: Option<String>,
+    /// Entities whose registry entry has another `entity_category`, or none.
+    pub exclude_category: Option<String>,
+    /// Entities of a category such as `lighting`.
+    pub event_category: Option<String>,
+    /// From this instant on.
+    pub start: Option<UtcMicros>,
+    /// Up to this instant, inclusive.
+    pub end: Option<UtcMicros>,
+    /// After the row that ended the page before.
+    pub cursor: Option<Cursor>,
+    /// Rows to pass over.
+    pub offset: u32,
+    /// Rows to read.
+    pub limit: u32,
+    /// Leaves attributes out.
+    pub no_attributes: bool,
+}
+
+/// The place between two rows at which a page ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    last_updated_us: i64,
+    entity: i64,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.last_updated_us, self.entity)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.split_once('.')
+            .and_then(|(at, entity)| {
+                Some(Self {
+                    last_updated_us: at.parse().ok()?,
+                    entity: entity.parse().ok()?,
+                })
+            })
+            .ok_or("not a cursor: take it from the header x-next-cursor of the page before")
+    }
+}
+
+/// What became of the rows of one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Appended {
+    /// Rows that are new.
+    pub stored: usize,
+    /// Rows that were there.
+    pub duplicates: usize,
+}

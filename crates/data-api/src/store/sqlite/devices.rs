@@ -1,0 +1,237 @@
+//! Devices of the registry.
+
+use common::api::registry::Device;
+use common::instant::UtcMicros;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, FromRow, QueryBuilder, Row, query, query_as};
+
+use super::{Store, row};
+use crate::store::StoreFailure;
+use crate::store::reported::{self, Object, first_text, set_text, set_texts};
+
+/// Days without a report after which a device counts as inactive.
+const ACTIVE_DAYS: i64 = 30;
+
+/// Which devices to list.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceFilter {
+    /// Exact manufacturer.
+    pub manufacturer: Option<String>,
+    /// Exact model.
+    pub model: Option<String>,
+    /// Area, own or inherited.
+    pub area_id: Option<String>,
+    /// Devices that have an entity of this platform.
+    pub platform: Option<String>,
+    /// This device only.
+    pub device_id: Option<String>,
+    /// Rows to read.
+    pub limit: u32,
+    /// Rows to pass over.
+    pub offset: u32,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Default, FromRow)]
+struct DeviceRow {
+    device_id: String,
+    name: String,
+    name_by_user: Option<String>,
+    manufacturer: Option<String>,
+    model: Option<String>,
+    model_id: Option<String>,
+    sw_version: Option<String>,
+    area_id: Option<String>,
+    integration: Option<String>,
+    entry_type: Option<String>,
+    configuration_url: Option<String>,
+    suggested_area: Option<String>,
+    labels: String,
+    serial_number: Option<String>,
+    config_entry_id: Option<String>,
+    via_device: Option<String>,
+    parent_device_id: Option<String>,
+    disabled_by: Option<String>,
+    created_us: i64,
+}
+
+impl DeviceRow {
+    fn new(device_id: String, now: UtcMicros) -> Self {
+        Self {
+            device_id,
+            name: "Unknown".to_owned(),
+            labels: "[]".to_owned(),
+            created_us: now.get(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes over what was sent; what was not sent stays.
+    fn merge(&mut self, sent: &Object) {
+        if let Some(name) = first_text(sent, &["name_by_user", "name"]) {
+            self.name = name;
+        }
+        for (column, key) in [
+            (&mut self.name_by_user, "name_by_user"),
+            (&mut self.manufacturer, "manufacturer"),
+            (&mut self.model, "model"),
+            (&mut self.model_id, "model_id"),
+            (&mut self.sw_version, "sw_version"),
+            (&mut self.area_id, "area_id"),
+            (&mut self.integration, "integration"),
+            (&mut self.entry_type, "entry_type"),
+            (&mut self.configuration_url, "configuration_url"),
+            (&mut self.suggested_area, "suggested_area"),
+            (&mut self.serial_number, "serial_number"),
+            (&mut self.via_device, "via_device_id"),
+            (&mut self.parent_device_id, "parent_device_id"),
+            (&mut self.disabled_by, "disabled_by"),
+        ] {
+            set_text(column, sent, key);
+        }
+        set_texts(&mut self.labels, sent, "labels");
+        if let Some(entry) = reported::config_entry_id(sent) {
+            self.config_entry_id = Some(entry);
+        }
+        if self.integration.is_none() {
+            // Identifiers are pairs of integration and id: [["hue", "00:17:88"]].
+            let domain = sent
+                .get("identifiers")
+                .and_then(|list| list.get(0)?.get(0)?.as_str());
+            self.integration = domain.map(str::to_owned);
+        }
+    }
+}
+
+impl Store {
+    /// Writes devices, in one transaction. Returns how many; objects without id are left out.
+    pub async fn upsert_devices(
+        &self,
+        sent: &[Object],
+        now: UtcMicros,
+    ) -> Result<usize, StoreFailure> {
+        let mut writer = self.database.writer.acquire().await?;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut upserted = 0;
+        for object in sent {
+            let Some(device_id) = first_text(object, &["id", "device_id"]) else {
+                continue;
+            };
+            let known = query_as("SELECT * FROM devices WHERE device_id = $1")
+                .bind(&device_id)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            let mut device = known.unwrap_or_else(|| DeviceRow::new(device_id, now));
+            device.merge(object);
+            query(
+                "INSERT OR REPLACE INTO devices (device_id, name, name_by_user, manufacturer, model, model_id, sw_version, \
+                 area_id, integration, entry_type, configuration_url, suggested_area, labels, serial_number, config_entry_id, \
+                 via_device, parent_device_id, disabled_by, last_seen_us, created_us) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+            )
+            .bind(device.device_id)
+            .bind(device.name)
+            .bind(device.name_by_user)
+            .bind(device.manufacturer)
+            .bind(device.model)
+            .bind(device.model_id)
+            .bind(device.sw_version)
+            .bind(device.area_id)
+            .bind(device.integration)
+            .bind(device.entry_type)
+            .bind(device.configuration_url)
+            .bind(device.suggested_area)
+            .bind(device.labels)
+            .bind(device.serial_number)
+            .bind(device.config_entry_id)
+            .bind(device.via_device)
+            .bind(device.parent_device_id)
+            .bind(device.disabled_by)
+            .bind(now.get())
+            .bind(device.created_us)
+            .execute(&mut *transaction)
+            .await?;
+            upserted += 1;
+        }
+        self.place_entities(&mut transaction).await?;
+        transaction.commit().await?;
+        self.forget_placements();
+        Ok(upserted)
+    }
+
+    /// Devices by id.
+    pub async fn devices(
+        &self,
+        asked: &DeviceFilter,
+        now: UtcMicros,
+    ) -> Result<Vec<Device>, StoreFailure> {
+        let mut sql = QueryBuilder::new(
+            "SELECT d.*, coalesce(d.area_id, p.area_id) AS effective_area_id, v.device_id AS known_via, \
+             (SELECT COUNT(*) FROM entities e WHERE e.device_id = d.device_id) AS entity_count \
+             FROM devices d LEFT JOIN devices p ON p.device_id = d.parent_device_id \
+             LEFT JOIN devices v ON v.device_id = d.via_device WHERE true",
+        );
+        for (condition, value) in [
+            (" AND d.device_id = ", &asked.device_id),
+            (" AND d.manufacturer = ", &asked.manufacturer),
+            (" AND d.model = ", &asked.model),
+            (" AND coalesce(d.area_id, p.area_id) = ", &asked.area_id),
+        ] {
+            if let Some(value) = value {
+                sql.push(condition).push_bind(value.clone());
+            }
+        }
+        if let Some(platform) = &asked.platform {
+            sql.push(" AND EXISTS (SELECT 1 FROM entities e WHERE e.device_id = d.device_id AND e.platform = ");
+            sql.push_bind(platform.clone()).push(")");
+        }
+        sql.push(" ORDER BY d.device_id LIMIT ")
+            .push_bind(i64::from(asked.limit));
+        sql.push(" OFFSET ").push_bind(i64::from(asked.offset));
+        let rows = sql.build().fetch_all(&self.database.readers).await?;
+        Ok(rows
+            .iter()
+            .map(|row| device(row, now))
+            .collect::<Result<_, _>>()?)
+    }
+}
+
+fn device(row: &SqliteRow, now: UtcMicros) -> Result<Device, sqlx::Error> {
+    let table = DeviceRow::from_row(row)?;
+    let timestamp = row::instant_or_default(row, "last_seen_us")?;
+    let unknown = || "Unknown".to_owned();
+    Ok(Device {
+        device_id: table.device_id,
+        name: table.name,
+        name_by_user: table.name_by_user,
+        manufacturer: table.manufacturer.unwrap_or_else(unknown),
+        model: table.model.unwrap_or_else(unknown),
+        model_id: table.model_id,
+        integration: table.integration,
+        sw_version: table.sw_version,
+        area_id: row.try_get("effective_area_id")?,
+        config_entry_id: table.config_entry_id,
+        // A bridge that is not known (any more) is no reference that a client could follow.
+        via_device: row.try_get("known_via")?,
+        device_type: None,
+        device_category: None,
+        power_consumption_idle_w: None,
+        power_consumption_active_w: None,
+        power_consumption_max_w: None,
+        setup_instructions_url: table.configuration_url,
+        troubleshooting_notes: None,
+        device_features_json: None,
+        community_rating: None,
+        last_capability_sync: None,
+        serial_number: table.serial_number,
+        labels: row::texts(row, "labels")?,
+        entity_count: row.try_get::<i64, _>("entity_count")?.unsigned_abs(),
+        status: if now.seconds_since(timestamp) < (ACTIVE_DAYS * 86_400) as f64 {
+            "active"
+        } else {
+            "inactive"
+        }
+        .to_owned(),
+        timestamp,
+    })
+}

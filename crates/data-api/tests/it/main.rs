@@ -1,0 +1,14 @@
+//! data-api as its clients meet it: a real server, a real database file, the real client.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on shall stop where it is"
+)]
+
+mod auth;
+mod client;
+mod events;
+mod home;
+mod ingest;
+mod registry;
+mod restart;
