@@ -1,0 +1,61 @@
+//! Puts the program together.
+
+use common::clock::Clock;
+use common::env::Env;
+use common::lifecycle::{Failure, Tasks};
+use common::program::Service;
+
+use crate::config::Config;
+use crate::server::{Simulator, SimulatorConfig};
+use crate::token;
+
+/// home-simulator as a program.
+#[derive(Debug)]
+pub struct HomeSimulator;
+
+impl Service for HomeSimulator {
+    type Config = Config;
+    const NAME: &'static str = "home-simulator";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str =
+        "A Home Assistant stand-in with a lived-in home, for the demo and for tests";
+
+    fn config(env: &mut Env) -> Config {
+        Config::read(env)
+    }
+
+    fn port(config: &Config) -> u16 {
+        config.listen.port
+    }
+
+    fn openapi() -> Option<String> {
+        None
+    }
+
+    async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {
+        let listener = config.listen.bind().await?;
+        let token = token::find_or_make(config.token.as_ref())?;
+        let simulator = SimulatorConfig {
+            seed: config.seed,
+            zone: config.zone,
+            past_days: config.days,
+            live_events_per_second: config.live_events_per_second,
+            clock: Clock::system(),
+            ..SimulatorConfig::new(token)
+        };
+        let simulator = Simulator::start(simulator, listener).await?;
+        tracing::info!(
+            days = config.days,
+            state_changes = simulator.recorded(),
+            "a simulated Home Assistant serves on {}",
+            simulator.url()
+        );
+        let stopping = tasks.stopping();
+        tasks.spawn("home-simulator", async move {
+            stopping.cancelled().await;
+            drop(simulator.stop().await);
+            Ok(())
+        });
+        Ok(())
+    }
+}

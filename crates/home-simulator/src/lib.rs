@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod config;
+pub mod home;
+pub mod server;
+mod token;
+
+pub use app::HomeSimulator;
+pub use config::Config;
+pub use server::{Emitted, Ledger, Memory, Simulator, SimulatorConfig};

@@ -1,0 +1,13 @@
+//! The simulator behind a real socket, reached as Home Assistant's clients reach it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may say so where it stands"
+)]
+
+mod events;
+mod faults;
+mod handshake;
+mod history;
+mod rest;
+mod session;

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod broker;
+mod eventually;
+mod port;
+mod postgres;
+mod subscriber;
+
+pub use broker::{Broker, BrokerOptions};
+pub use eventually::eventually;
+pub use port::free_port;
+pub use postgres::Postgres;
+pub use subscriber::{Message, Subscriber};

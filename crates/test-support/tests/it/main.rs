@@ -1,0 +1,4 @@
+//! The servers of this crate, tried against real clients.
+
+mod broker;
+mod postgres;

@@ -1,0 +1,174 @@
+//! Puts websocket-ingestion together.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use common::clock::Clock;
+use common::env::Env;
+use common::health::Health;
+use common::http::frame;
+use common::instant::UtcMicros;
+use common::lifecycle::{Failure, Tasks};
+use common::program::Service;
+use common::retry::RetryPolicy;
+use data_api_client::DataApi;
+use tokio::net::TcpListener;
+
+use crate::buffer::Buffer;
+use crate::config::Config;
+use crate::enrich::Enrichment;
+use crate::gaps::Gaps;
+use crate::home_assistant::supervisor;
+use crate::http;
+use crate::sink::DataApiSink;
+use crate::status::Status;
+
+/// websocket-ingestion as a program.
+#[derive(Debug)]
+pub struct WebsocketIngestion;
+
+/// A running websocket-ingestion.
+#[derive(Debug)]
+pub struct App {
+    /// Where it serves.
+    pub address: SocketAddr,
+}
+
+/// What the parts share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) clock: Clock,
+    pub(crate) health: Health,
+    pub(crate) status: Arc<Status>,
+    pub(crate) gaps: Arc<Gaps>,
+    pub(crate) enrichment: Arc<Enrichment>,
+    pub(crate) buffer: Arc<Buffer>,
+    pub(crate) data_api: DataApi,
+    pub(crate) sink: DataApiSink,
+    pub(crate) import: Arc<Import>,
+}
+
+/// Up to which instant the history before the first start is still to be read.
+#[derive(Debug, Default)]
+pub(crate) struct Import(Mutex<Option<UtcMicros>>);
+
+impl Import {
+    pub(crate) fn set(&self, before: UtcMicros) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+    }
+
+    pub(crate) fn take(&self) -> Option<UtcMicros> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl App {
+    /// Takes the port, serves, and starts to listen to the home.
+    pub async fn start(config: Config, tasks: &Tasks, clock: Clock) -> Result<Self, Failure> {
+        let listener = config.listen.bind().await?;
+        Self::start_on(listener, config, tasks, clock)
+    }
+
+    /// The same on a port that was taken before.
+    pub fn start_on(
+        listener: TcpListener,
+        config: Config,
+        tasks: &Tasks,
+        clock: Clock,
+    ) -> Result<Self, Failure> {
+        let address = listener.local_addr()?;
+        let health = Health::new();
+        let status = Arc::new(Status::default());
+        let data_api = DataApi::new(config.data_api.clone())?;
+        let sink = DataApiSink::new(data_api.clone(), Arc::clone(&status), health.clone());
+        let shared = Shared {
+            clock,
+            health,
+            status,
+            gaps: Arc::default(),
+            enrichment: Arc::default(),
+            buffer: Arc::new(Buffer::new(config.buffer_events)),
+            data_api,
+            sink,
+            import: Arc::default(),
+            config: Arc::new(config),
+        };
+        tracing::info!("websocket-ingestion serves on http://{address}");
+        frame::serve(
+            tasks,
+            "websocket-ingestion-http",
+            listener,
+            http::router(shared.clone()),
+        );
+        let stop = tasks.stopping();
+        let (buffer, size, patience) = (
+            Arc::clone(&shared.buffer),
+            shared.config.batch_size,
+            shared.config.batch_timeout,
+        );
+        tasks.spawn(
+            "data-api-sink",
+            shared
+                .sink
+                .clone()
+                .run(buffer, size, patience, stop.clone()),
+        );
+        tasks.spawn("home-assistant", async move {
+            tokio::select! {
+                () = look_back(&shared) => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+            supervisor::run(shared, stop).await
+        });
+        Ok(Self { address })
+    }
+}
+
+/// Finds out what is stored already, so that what is missing can be read from Home Assistant's history. A data-api that is
+/// away for longer than a moment must not keep us from listening: then everything is read, which stores nothing twice.
+async fn look_back(shared: &Shared) {
+    let now = shared.clock.now();
+    let mut delay = RetryPolicy::SIBLING.start();
+    for _ in 0..4 {
+        match shared.data_api.event_stats("1h").await {
+            Ok(stats) => {
+                shared.sink.reached();
+                shared.import.set(stats.oldest.unwrap_or(now));
+                if let Some(newest) = stats.newest {
+                    shared.gaps.not_running(newest, now);
+                }
+                return;
+            }
+            Err(error) => {
+                shared.sink.away(&error);
+                tokio::time::sleep(delay.next_wait()).await;
+            }
+        }
+    }
+    shared.import.set(now);
+}
+
+impl Service for WebsocketIngestion {
+    type Config = Config;
+    const NAME: &'static str = "websocket-ingestion";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = "Listens to Home Assistant and hands every event to data-api";
+
+    fn config(env: &mut Env) -> Config {
+        Config::read(env)
+    }
+
+    fn port(config: &Config) -> u16 {
+        config.listen.port
+    }
+
+    fn openapi() -> Option<String> {
+        Some(crate::openapi_document())
+    }
+
+    async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {
+        App::start(config, &tasks, Clock::system()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! Settings of websocket-ingestion.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use common::env::{Env, Seconds, Secret};
+use common::retry::RetryPolicy;
+use common::settings::{CorsOrigins, DataApiPeer, Listen};
+use url::Url;
+
+/// Everything that websocket-ingestion is told from outside.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to serve.
+    pub listen: Listen,
+    /// The home to listen to; none when it was not named or is turned off.
+    pub home: Home,
+    /// Where events and registries go.
+    pub data_api: DataApiPeer,
+    /// Most events in one batch.
+    pub batch_size: usize,
+    /// Longest time that an event waits for its batch to fill.
+    pub batch_timeout: Duration,
+    /// Most events that wait in memory while data-api is away.
+    pub buffer_events: usize,
+    /// Days of history to read at the first start; none: all there are.
+    pub backfill_days: Option<u32>,
+    /// Web pages that may call.
+    pub cors: CorsOrigins,
+    /// How long to wait for what.
+    pub timing: Timing,
+}
+
+/// Which Home Assistant to listen to.
+#[derive(Debug, Clone)]
+pub enum Home {
+    /// `ENABLE_HOME_ASSISTANT` is not true: HTTP only.
+    Off,
+    /// It was not said, and no demo is known.
+    Unnamed,
+    /// This one.
+    At {
+        /// Its WebSocket API.
+        websocket: Url,
+        /// Its access token.
+        token: Option<Secret>,
+    },
+}
+
+/// Waits; tests make them short.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Between attempts to connect.
+    pub reconnect: RetryPolicy,
+    /// A connection that lasted this long makes the next wait a short one again.
+    pub healthy_after: Duration,
+    /// After a refused token. Home Assistant logs each as a failed login and may ban the address.
+    pub after_refusal: Duration,
+    /// Between looks at a token file that is not there yet.
+    pub token_poll: Duration,
+    /// For connecting, and for each message of the handshake.
+    pub handshake: Duration,
+    /// For the answer to a command.
+    pub command: Duration,
+    /// Between pings.
+    pub ping_every: Duration,
+    /// For the answer to a ping.
+    pub pong_within: Duration,
+    /// From a change of the registry until it is read again.
+    pub registry_debounce: Duration,
+    /// Between questions whether Home Assistant has finished starting.
+    pub startup_poll: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            reconnect: RetryPolicy::PEER,
+            healthy_after: Duration::from_secs(60),
+            after_refusal: Duration::from_secs(300),
+            token_poll: Duration::from_secs(1),
+            handshake: Duration::from_secs(10),
+            command: Duration::from_secs(60),
+            ping_every: Duration::from_secs(30),
+            pong_within: Duration::from_secs(10),
+            registry_debounce: Duration::from_millis(1500),
+            startup_poll: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the settings; mistakes stay in `env`.
+    pub fn read(env: &mut Env) -> Self {
+        Self {
+            listen: Listen::read(env, "WEBSOCKET_INGESTION_HOST", &["WEBSOCKET_INGESTION_PORT"], 8001),
+            home: home(env),
+            data_api: DataApiPeer::read(env),
+            batch_size: env.value(&["BATCH_SIZE"], "1000", "Most events in one batch to data-api."),
+            batch_timeout: env
+                .value::<Seconds>(&["BATCH_TIMEOUT"], "0.25", "Longest time that an event waits for its batch to fill, in seconds.")
+                .0,
+            buffer_events: env.value(
+                &["INGEST_BUFFER_EVENTS"],
+                "50000",
+                "Most events that wait in memory while data-api is away, about 1 KB each; beyond it the oldest become a gap.",
+            ),
+            backfill_days: env.optional(
+                &["BACKFILL_INITIAL_DAYS"],
+                "Days of Home Assistant's history to read at the first start; unset: all that it has; 0: none.",
+            ),
+            cors: CorsOrigins::read(env),
+            timing: Timing::default(),
+        }
+    }
+}
+
+fn home(env: &mut Env) -> Home {
+    let enabled = env.switch(
+        &["ENABLE_HOME_ASSISTANT"],
+        true,
+        "`false`: serve HTTP only, connect to nothing.",
+    );
+    let http: Option<WebSocketUrl> = env.optional(
+        &["HA_HTTP_URL", "HOME_ASSISTANT_URL"],
+        "Address of Home Assistant, such as `http://homeassistant.local:8123`.",
+    );
+    let websocket: Option<WebSocketUrl> = env.optional(
+        &["HA_WS_URL", "HA_URL"],
+        "Address of its WebSocket API when it is another one; `/api/websocket` is added where missing.",
+    );
+    let token = env.secret(
+        &["HA_TOKEN", "HOME_ASSISTANT_TOKEN"],
+        "Long-lived access token of Home Assistant (Profile > Security).",
+    );
+    let demo: Option<WebSocketUrl> = env.optional(
+        &["DEMO_HA_HTTP_URL"],
+        "A simulated home to join when no Home Assistant is named and `DEMO_HA_TOKEN_FILE` exists (set by the demo).",
+    );
+    let demo_token = env.secret(&["DEMO_HA_TOKEN"], "Token of the simulated home.");
+    match (enabled, websocket.or(http), demo) {
+        (false, _, _) => Home::Off,
+        (true, Some(url), _) => Home::At {
+            websocket: url.0,
+            token,
+        },
+        (true, None, Some(demo)) => Home::At {
+            websocket: demo.0,
+            token: demo_token,
+        },
+        (true, None, None) => Home::Unnamed,
+    }
+}
+
+/// The address of Home Assistant's WebSocket API, from any form in which people give it: http, https, ws, wss or no scheme,
+/// with or without `/api/websocket`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct WebSocketUrl(Url);
+
+impl FromStr for WebSocketUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let want = "want an address such as http://homeassistant.local:8123";
+        let full = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("ws://{text}")
+        };
+        let (scheme, rest) = full.split_once("://").ok_or(want)?;
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" | "ws" => "ws",
+            "https" | "wss" => "wss",
+            other => return Err(format!("'{other}' is not http, https, ws or wss; {want}")),
+        };
+        let mut url = Url::parse(&format!("{scheme}://{rest}"))
+            .map_err(|error| format!("{error}; {want}"))?;
+        if url.host().is_none() {
+            return Err(want.to_owned());
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&match path.as_str() {
+            path if path.ends_with("/websocket") => path.to_owned(),
+            path if path.ends_with("/api") => format!("{path}/websocket"),
+            path => format!("{path}/api/websocket"),
+        });
+        Ok(Self(url))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_address_leads_to_the_websocket() {
+        for (text, want) in [
+            ("http://ha:8123", "ws://ha:8123/api/websocket"),
+            ("https://x.example/", "wss://x.example/api/websocket"),
+            ("ha:8123", "ws://ha:8123/api/websocket"),
+            ("ws://ha:8123/api", "ws://ha:8123/api/websocket"),
+            ("wss://ha/api/websocket", "wss://ha/api/websocket"),
+            (
+                "http://supervisor/core/websocket",
+                "ws://supervisor/core/websocket",
+            ),
+            ("HTTP://[::1]:8123", "ws://[::1]:8123/api/websocket"),
+        ] {
+            assert_eq!(
+                text.parse::<WebSocketUrl>().unwrap().0.as_str(),
+                want,
+                "{text}"
+            );
+        }
+        for text in ["ftp://ha", "http://", "http://ha:port"] {
+            assert!(text.parse::<WebSocketUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_unset() {
+        let mut env = Env::from_pairs([
+            ("HA_HTTP_URL", ""),
+            ("HOME_ASSISTANT_URL", "http://b:8123"),
+            ("HA_TOKEN", "t"),
+        ]);
+        let Home::At { websocket, token } = Config::read(&mut env).home else {
+            panic!("a home was named")
+        };
+        assert_eq!(websocket.as_str(), "ws://b:8123/api/websocket");
+        assert!(token.is_some());
+        assert!(matches!(
+            Config::read(&mut Env::default()).home,
+            Home::Unnamed
+        ));
+        let mut env = Env::from_pairs([
+            ("HA_HTTP_URL", "http://b"),
+            ("ENABLE_HOME_ASSISTANT", "false"),
+        ]);
+        assert!(matches!(Config::read(&mut env).home, Home::Off));
+    }
+}

@@ -1,0 +1,152 @@
+//! Messages of Home Assistant's WebSocket API. Keys may come in any order; unknown ones are passed over.
+
+use common::api::events::Context;
+use common::instant::UtcMicros;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A message, read as far as needed to know where it goes.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Message<'a> {
+    #[serde(default)]
+    pub(crate) id: Option<u64>,
+    #[serde(rename = "type")]
+    pub(crate) kind: Kind,
+    #[serde(default)]
+    pub(crate) success: bool,
+    #[serde(borrow, default)]
+    pub(crate) result: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(crate) error: Option<CommandError>,
+    #[serde(borrow, default)]
+    pub(crate) event: Option<Event<'a>>,
+    #[serde(default)]
+    pub(crate) ha_version: Option<String>,
+    #[serde(default)]
+    pub(crate) message: Option<String>,
+}
+
+/// The kinds of messages that we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    AuthRequired,
+    AuthOk,
+    AuthInvalid,
+    Result,
+    Event,
+    Pong,
+    #[serde(other)]
+    Other,
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, Deserialize, thiserror::Error)]
+#[error("{code}: {message}")]
+pub(crate) struct CommandError {
+    #[serde(default)]
+    pub(crate) code: String,
+    #[serde(default)]
+    pub(crate) message: String,
+}
+
+/// An event of any type.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Event<'a> {
+    #[serde(default)]
+    pub(crate) event_type: String,
+    #[serde(borrow, default)]
+    pub(crate) data: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(crate) time_fired: Option<UtcMicros>,
+    #[serde(default)]
+    pub(crate) context: Option<Context>,
+}
+
+/// The data of a `state_changed` event.
+#[derive(Debug, Deserialize)]
+pub(crate) struct StateChanged {
+    pub(crate) entity_id: String,
+    /// Null: the entity was removed. Must be there.
+    #[serde(deserialize_with = "present")]
+    pub(crate) new_state: Option<State>,
+}
+
+/// A state object.
+#[derive(Debug, Deserialize)]
+pub(crate) struct State {
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) attributes: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub(crate) last_changed: Option<UtcMicros>,
+    pub(crate) last_updated: UtcMicros,
+    #[serde(default)]
+    pub(crate) context: Option<Context>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<State>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+/// The messages of a frame: an object is one, an array holds several. A message that cannot be read is an error of its own.
+pub(crate) fn messages(frame: &str) -> Vec<Result<Message<'_>, serde_json::Error>> {
+    if frame.trim_start().starts_with('[') {
+        match serde_json::from_str::<Vec<&RawValue>>(frame) {
+            Ok(list) => list
+                .into_iter()
+                .map(|message| serde_json::from_str(message.get()))
+                .collect(),
+            Err(error) => vec![Err(error)],
+        }
+    } else {
+        vec![serde_json::from_str(frame)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_one_message_or_several_and_a_bad_one_spoils_only_itself() {
+        assert_eq!(
+            messages(r#"{"success":true,"result":null,"type":"result","id":3}"#).len(),
+            1
+        );
+        let three =
+            messages(r#"[{"type":"pong","id":1},{"type":5},{"id":2,"type":"something_new"}]"#);
+        assert_eq!(three.len(), 3);
+        assert_eq!(three[0].as_ref().unwrap().kind, Kind::Pong);
+        assert!(three[1].is_err());
+        assert_eq!(three[2].as_ref().unwrap().kind, Kind::Other);
+        assert!(messages("[{\"type\":").iter().all(Result::is_err));
+    }
+
+    #[test]
+    fn every_frame_that_real_versions_sent_is_read() {
+        for version in ["2024.3.3", "2025.4.4", "2026.11.0"] {
+            let path = format!(
+                "{}/../../shared/fixtures/homeassistant/{version}/frames.jsonl",
+                env!("CARGO_MANIFEST_DIR")
+            );
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut changes = 0;
+            for frame in text.lines() {
+                for message in messages(frame) {
+                    let message =
+                        message.unwrap_or_else(|error| panic!("{version}: {error}: {frame}"));
+                    assert_ne!(message.kind, Kind::Other, "{version}: {frame}");
+                    if let Some(event) = message
+                        .event
+                        .filter(|event| event.event_type == "state_changed")
+                    {
+                        serde_json::from_str::<StateChanged>(event.data.unwrap().get()).unwrap();
+                        changes += 1;
+                    }
+                }
+            }
+            assert!(changes > 0, "{version}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `/`, `/live`, `/ready`, `/health`, `/api/v1/event-rate`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use common::instant::UtcMicros;
+use serde_json::{Value, json};
+
+use crate::app::Shared;
+use crate::config::Home;
+use crate::status::{Facts, LinkState};
+
+/// Seconds without any event after which a subscription looks dead.
+const QUIET_SECONDS: f64 = 60.0;
+
+/// Greets.
+#[utoipa::path(get, path = "/", tag = "status", responses((status = 200, description = "Name, version, status")))]
+pub(super) async fn root() -> Json<Value> {
+    Json(
+        json!({"service": "websocket-ingestion", "version": env!("CARGO_PKG_VERSION"), "status": "operational"}),
+    )
+}
+
+/// The process turns.
+#[utoipa::path(get, path = "/live", tag = "status", responses((status = 200, description = "Alive")))]
+pub(super) async fn live() -> Json<Value> {
+    Json(json!({"status": "live"}))
+}
+
+/// The service can take events. Home Assistant and data-api may be away: events wait.
+#[utoipa::path(get, path = "/ready", tag = "status",
+    responses((status = 200, description = "Ready"), (status = 503, description = "Not ready, and why")))]
+pub(super) async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Value>) {
+    let waiting = shared.health.waiting_for();
+    if waiting.is_empty() {
+        (StatusCode::OK, Json(json!({"status": "ready"})))
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(json!({"status": "not_ready", "waiting_for": waiting})),
+        )
+    }
+}
+
+/// `healthy`, or `degraded` with the reasons.
+fn status(shared: &Shared, facts: &Facts, now: UtcMicros) -> &'static str {
+    let quiet = facts.subscribed_since.is_some_and(|since| {
+        now.seconds_since(
+            facts
+                .last_event
+                .filter(|event| *event > since)
+                .unwrap_or(since),
+        ) > QUIET_SECONDS
+            && facts.received == facts.received_before_session
+    });
+    if facts.subscribed_since.is_some() && shared.health.is_whole() && !quiet {
+        "healthy"
+    } else {
+        "degraded"
+    }
+}
+
+/// `H:MM:SS.ffffff`, with days in front where there are any, as the replaced service wrote it.
+fn uptime_text(seconds: f64) -> String {
+    let micros = (seconds * 1e6) as u64;
+    let (whole, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    let (days, rest) = (whole / 86_400, whole % 86_400);
+    let time = format!(
+        "{}:{:02}:{:02}.{fraction:06}",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    );
+    match days {
+        0 => time,
+        1 => format!("1 day, {time}"),
+        days => format!("{days} days, {time}"),
+    }
+}
+
+/// State of the service, of its connection and of what it delivered.
+#[utoipa::path(get, path = "/health", tag = "status", responses((status = 200, description = "healthy or degraded, with reasons")))]
+pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
+    let (facts, now) = (shared.status.facts(), shared.clock.now());
+    let session = facts.received - facts.received_before_session;
+    let minutes = facts
+        .subscribed_since
+        .map_or(0.0, |since| now.seconds_since(since) / 60.0);
+    let running = !matches!(shared.config.home, Home::Off | Home::Unnamed);
+    Json(json!({
+        "status": status(&shared, &facts, now),
+        "service": "websocket-ingestion",
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime": uptime_text(shared.health.uptime_seconds()),
+        "uptime_seconds": shared.health.uptime_seconds(),
+        "timestamp": now,
+        "connection": {
+            "is_running": running && facts.state != LinkState::Disconnected,
+            "current_state": facts.state,
+            "connection_attempts": facts.attempts,
+            "successful_connections": facts.successes,
+            "failed_connections": facts.failures,
+            "last_successful": facts.last_successful,
+            "last_error": facts.last_error,
+            "home_assistant_version": facts.home_assistant_version,
+        },
+        "subscription": {
+            "is_subscribed": facts.subscribed_since.is_some(),
+            "active_subscriptions": usize::from(facts.subscribed_since.is_some()),
+            "total_events_received": facts.received,
+            "session_events_received": session,
+            "historical_events_received": facts.imported_rows,
+            "events_by_type": facts.by_type,
+            "last_event_time": facts.last_event,
+            "event_rate_per_minute": if minutes > 0.0 { (session as f64 / minutes * 100.0).round() / 100.0 } else { 0.0 },
+        },
+        "delivery": {"stored": facts.stored, "duplicates": facts.duplicates, "dropped": facts.dropped,
+            "waiting": shared.buffer.len(), "capacity": shared.config.buffer_events},
+        "registry": {"devices": facts.devices, "entities": facts.entities},
+        "backfill": {"rows": facts.imported_rows, "back_to": facts.imported_back_to, "done": facts.import_done},
+        "gaps": shared.gaps.told(),
+        "degraded": shared.health.degradations(),
+    }))
+}
+
+/// Rates since the subscription.
+#[utoipa::path(get, path = "/api/v1/event-rate", tag = "status", responses((status = 200, description = "Rates and counts")))]
+pub(super) async fn event_rate(State(shared): State<Shared>) -> Json<Value> {
+    let (facts, now) = (shared.status.facts(), shared.clock.now());
+    let uptime = shared.health.uptime_seconds();
+    let session = (facts.received - facts.received_before_session) as f64;
+    let seconds = facts
+        .subscribed_since
+        .map_or(0.0, |since| now.seconds_since(since));
+    let per_second = if seconds > 0.0 {
+        session / seconds
+    } else {
+        0.0
+    };
+    let dropped: u64 = facts.dropped.values().sum();
+    Json(json!({
+        "service": "websocket-ingestion",
+        "events_per_second": per_second,
+        "events_per_hour": per_second * 3600.0,
+        "total_events_processed": facts.stored + facts.duplicates,
+        "uptime_seconds": uptime,
+        "processing_stats": {"is_running": true, "processed_events": facts.stored + facts.duplicates, "failed_events": dropped,
+            "queue_size": shared.buffer.len(), "queue_maxsize": shared.config.buffer_events, "uptime_seconds": uptime},
+        "connection_stats": {"is_connected": facts.state == LinkState::Connected, "is_subscribed": facts.subscribed_since.is_some(),
+            "total_events_received": facts.received, "events_by_type": facts.by_type, "last_event_time": facts.last_event},
+        "timestamp": now,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uptime_is_written_as_before() {
+        assert_eq!(uptime_text(20.964_202), "0:00:20.964202");
+        assert_eq!(uptime_text(90_061.5), "1 day, 1:01:01.500000");
+        assert_eq!(uptime_text(180_000.0), "2 days, 2:00:00.000000");
+    }
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod backfill;
+mod buffer;
+mod config;
+mod enrich;
+mod gaps;
+mod home_assistant;
+mod http;
+mod normalize;
+mod registry;
+mod sink;
+mod status;
+
+pub use app::{App, WebsocketIngestion};
+pub use config::{Config, Timing};
+pub use http::openapi_document;

@@ -1,0 +1,5 @@
+//! Where events go. A second destination would be a second file here.
+
+mod data_api;
+
+pub(crate) use data_api::DataApiSink;

@@ -1,0 +1,164 @@
+//! What the service knows of its own work: behind `/health` and the metrics. Log lines and counters of one fact come from one place.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::instant::UtcMicros;
+use serde::Serialize;
+
+/// Event types that are counted by name; the rest are counted together.
+const MAX_EVENT_TYPES: usize = 50;
+
+/// Where the connection to Home Assistant stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LinkState {
+    #[default]
+    Disconnected,
+    Connecting,
+    Authenticating,
+    Connected,
+    Reconnecting,
+}
+
+/// Facts that tasks report and `/health` tells.
+#[derive(Debug, Default)]
+pub(crate) struct Status(Mutex<Facts>);
+
+/// The facts at one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts {
+    pub(crate) state: LinkState,
+    pub(crate) attempts: u64,
+    pub(crate) successes: u64,
+    pub(crate) failures: u64,
+    pub(crate) last_error: Option<String>,
+    pub(crate) last_successful: Option<UtcMicros>,
+    pub(crate) home_assistant_version: Option<String>,
+    pub(crate) subscribed_since: Option<UtcMicros>,
+    pub(crate) last_alive: Option<UtcMicros>,
+    pub(crate) last_event: Option<UtcMicros>,
+    pub(crate) received: u64,
+    pub(crate) received_before_session: u64,
+    pub(crate) by_type: BTreeMap<String, u64>,
+    pub(crate) stored: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) dropped: BTreeMap<&'static str, u64>,
+    pub(crate) devices: Option<usize>,
+    pub(crate) entities: Option<usize>,
+    pub(crate) imported_rows: usize,
+    pub(crate) imported_back_to: Option<UtcMicros>,
+    pub(crate) import_done: bool,
+}
+
+impl Status {
+    /// All facts as they are now.
+    pub(crate) fn facts(&self) -> Facts {
+        self.lock().clone()
+    }
+
+    pub(crate) fn state(&self, state: LinkState) {
+        let mut facts = self.lock();
+        facts.state = state;
+        if state != LinkState::Connected {
+            facts.subscribed_since = None;
+            metrics::gauge!("homeiq_ha_connected").set(0.0);
+        }
+    }
+
+    pub(crate) fn attempt(&self) {
+        self.lock().attempts += 1;
+    }
+
+    pub(crate) fn connected(&self, version: &str, now: UtcMicros) {
+        let mut facts = self.lock();
+        facts.state = LinkState::Connected;
+        facts.successes += 1;
+        facts.last_successful = Some(now);
+        facts.last_alive = Some(now);
+        facts.home_assistant_version = Some(version.to_owned());
+        facts.received_before_session = facts.received;
+        metrics::gauge!("homeiq_ha_connected").set(1.0);
+    }
+
+    pub(crate) fn subscribed(&self, now: UtcMicros) {
+        let mut facts = self.lock();
+        facts.subscribed_since = Some(now);
+        facts.last_error = None;
+    }
+
+    pub(crate) fn failed(&self, reason: &'static str, error: &str) {
+        let mut facts = self.lock();
+        facts.failures += 1;
+        facts.last_error = Some(error.to_owned());
+        metrics::counter!("homeiq_ha_reconnects_total", "reason" => reason).increment(1);
+    }
+
+    pub(crate) fn lost(&self, error: &str) {
+        self.lock().last_error = Some(error.to_owned());
+        metrics::counter!("homeiq_ha_reconnects_total", "reason" => "lost").increment(1);
+    }
+
+    /// Something arrived from Home Assistant.
+    pub(crate) fn alive(&self, now: UtcMicros) {
+        self.lock().last_alive = Some(now);
+    }
+
+    pub(crate) fn last_alive(&self) -> Option<UtcMicros> {
+        self.lock().last_alive
+    }
+
+    pub(crate) fn received(&self, event_type: &str, now: UtcMicros) {
+        let mut facts = self.lock();
+        facts.received += 1;
+        facts.last_event = Some(now);
+        if let Some(count) = facts.by_type.get_mut(event_type) {
+            *count += 1;
+        } else {
+            let name = if facts.by_type.len() < MAX_EVENT_TYPES {
+                event_type
+            } else {
+                "other"
+            };
+            *facts.by_type.entry(name.to_owned()).or_default() += 1;
+        }
+        metrics::counter!("homeiq_events_received_total").increment(1);
+    }
+
+    pub(crate) fn delivered(&self, stored: usize, duplicates: usize, newest: Option<UtcMicros>) {
+        let mut facts = self.lock();
+        facts.stored += stored as u64;
+        facts.duplicates += duplicates as u64;
+        metrics::counter!("homeiq_ingest_delivered_total").increment((stored + duplicates) as u64);
+        if let (Some(alive), Some(newest)) = (facts.last_alive, newest) {
+            metrics::gauge!("homeiq_ingest_lag_seconds").set(alive.seconds_since(newest).max(0.0));
+        }
+    }
+
+    pub(crate) fn dropped(&self, reason: &'static str, count: u64) {
+        if count > 0 {
+            *self.lock().dropped.entry(reason).or_default() += count;
+            metrics::counter!("homeiq_events_dropped_total", "reason" => reason).increment(count);
+        }
+    }
+
+    pub(crate) fn registry(&self, devices: usize, entities: usize) {
+        let mut facts = self.lock();
+        facts.devices = Some(devices);
+        facts.entities = Some(entities);
+    }
+
+    pub(crate) fn imported(&self, rows: usize, back_to: UtcMicros) {
+        let mut facts = self.lock();
+        facts.imported_rows = rows;
+        facts.imported_back_to = Some(back_to);
+    }
+
+    pub(crate) fn import_done(&self) {
+        self.lock().import_done = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,240 @@
+//! A home, a websocket-ingestion and a data-api for each test.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::env::Env;
+use common::lifecycle::Tasks;
+use common::retry::RetryPolicy;
+use data_api_client::DataApi;
+use data_api_client::events::EventQuery;
+use home_simulator::{Simulator, SimulatorConfig};
+use serde_json::Value;
+use tempfile::TempDir;
+use test_support::eventually;
+use tokio::net::TcpListener;
+use websocket_ingestion::{Config, Timing};
+
+pub(crate) const TOKEN: &str = "token-of-this-test";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const KEY: &str = "key-of-this-test";
+
+/// data-api on a port of its own.
+pub(crate) struct Store {
+    pub(crate) port: u16,
+    tasks: Tasks,
+    _folder: TempDir,
+}
+
+impl Store {
+    pub(crate) async fn new() -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap()).await
+    }
+
+    pub(crate) async fn on(listener: TcpListener) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite://{}", folder.path().join("homeiq.db").display());
+        let mut env = Env::from_pairs([("DATABASE_URL", database.as_str()), ("DATA_API_KEY", KEY)]);
+        let config = data_api::Config::read(&mut env);
+        let (tasks, _ends) = Tasks::new();
+        let port = listener.local_addr().unwrap().port();
+        data_api::App::start_on(listener, config, &tasks, Clock::system())
+            .await
+            .unwrap();
+        Self {
+            port,
+            tasks,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) async fn stop(self) {
+        assert!(self.tasks.stop(Duration::from_secs(10)).await);
+    }
+}
+
+/// A running websocket-ingestion.
+pub(crate) struct Ingestion {
+    url: String,
+    pub(crate) tasks: Tasks,
+    pub(crate) client: DataApi,
+    http: reqwest::Client,
+}
+
+impl Ingestion {
+    /// Listens to `home` and delivers to `store`.
+    pub(crate) async fn start(home: &Simulator, store_port: u16) -> Self {
+        let url = home.url();
+        Self::with(
+            store_port,
+            &[
+                ("HA_HTTP_URL", &url),
+                ("HA_TOKEN", TOKEN),
+                ("BACKFILL_INITIAL_DAYS", "0"),
+            ],
+        )
+        .await
+    }
+
+    pub(crate) async fn with(store_port: u16, settings: &[(&str, &str)]) -> Self {
+        let data_api = format!("http://127.0.0.1:{store_port}");
+        let given = [
+            ("WEBSOCKET_INGESTION_PORT", "0"),
+            ("DATA_API_URL", data_api.as_str()),
+            ("DATA_API_KEY", KEY),
+        ];
+        let mut env = Env::from_pairs(given.iter().chain(settings).copied());
+        let mut config = Config::read(&mut env);
+        env.finish().unwrap();
+        config.batch_timeout = Duration::from_millis(20);
+        config.timing = Timing {
+            reconnect: RetryPolicy {
+                first: Duration::from_millis(50),
+                longest: Duration::from_millis(500),
+            },
+            token_poll: Duration::from_millis(50),
+            registry_debounce: Duration::from_millis(50),
+            startup_poll: Duration::from_millis(50),
+            ..Timing::default()
+        };
+        let client = DataApi::new(config.data_api.clone()).unwrap();
+        let (tasks, _ends) = Tasks::new();
+        let app = websocket_ingestion::App::start(config, &tasks, Clock::system())
+            .await
+            .unwrap();
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(10))
+            .build()
+            .unwrap();
+        Self {
+            url: format!("http://{}", app.address),
+            tasks,
+            client,
+            http,
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        let response = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .send()
+            .await
+            .unwrap();
+        let status = response.status().as_u16();
+        (
+            status,
+            serde_json::from_str(&response.text().await.unwrap()).unwrap_or(Value::Null),
+        )
+    }
+
+    pub(crate) async fn health(&self) -> Value {
+        self.get("/health").await.1
+    }
+
+    /// Waits until `/health` says what is wanted.
+    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let seen = eventually(what, PATIENCE, async || {
+            Some(self.health().await).filter(|health| wanted(health))
+        })
+        .await;
+        match seen {
+            Ok(health) => health,
+            Err(error) => panic!("{error}: {}", self.health().await),
+        }
+    }
+
+    pub(crate) async fn subscribed(&self) -> Value {
+        self.until("the subscription", |health| {
+            health["subscription"]["is_subscribed"] == true
+        })
+        .await
+    }
+
+    /// All stored rows of the entities whose id begins with `prefix`, oldest first.
+    pub(crate) async fn stored(&self, prefix: &str) -> Vec<(String, String, i64)> {
+        let mut query = EventQuery {
+            limit: Some(10_000),
+            no_attributes: true,
+            ..EventQuery::default()
+        };
+        let mut rows = Vec::new();
+        loop {
+            let page = self.client.events(&query).await.unwrap();
+            rows.extend(
+                page.events
+                    .into_iter()
+                    .filter(|event| event.entity_id.starts_with(prefix))
+                    .map(|event| {
+                        (
+                            event.entity_id,
+                            event.state.unwrap_or_default(),
+                            event.timestamp.get(),
+                        )
+                    }),
+            );
+            query.cursor = page.next;
+            if query.cursor.is_none() {
+                rows.reverse();
+                return rows;
+            }
+        }
+    }
+
+    /// Waits until exactly what `home` emitted is stored: each change once, in order for each entity.
+    pub(crate) async fn has_exactly(&self, home: &Simulator) {
+        let ledger = home.emitted();
+        assert_eq!(ledger.dropped, 0);
+        let want = by_entity(ledger.changes.iter().map(|e| {
+            (
+                e.entity_id.to_string(),
+                e.state.to_string(),
+                e.last_updated_us,
+            )
+        }));
+        let first = ledger
+            .changes
+            .iter()
+            .map(|change| change.last_updated_us)
+            .min()
+            .unwrap_or(0);
+        let outcome = eventually("all that the home emitted", PATIENCE, async || {
+            let stored = self
+                .stored("")
+                .await
+                .into_iter()
+                .filter(|row| row.2 >= first);
+            (by_entity(stored) == want).then_some(())
+        })
+        .await;
+        if let Err(error) = outcome {
+            let stored = self.stored("").await.len();
+            panic!("{error}: {} emitted, {stored} stored", ledger.changes.len());
+        }
+    }
+}
+
+fn by_entity(
+    rows: impl Iterator<Item = (String, String, i64)>,
+) -> HashMap<String, Vec<(String, i64)>> {
+    let mut map: HashMap<String, Vec<(String, i64)>> = HashMap::new();
+    for (entity, state, at) in rows {
+        map.entry(entity).or_default().push((state, at));
+    }
+    map
+}
+
+/// A home in which only what a test does happens.
+pub(crate) async fn still_home() -> Simulator {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    Simulator::start(
+        SimulatorConfig {
+            past_days: 1,
+            ..SimulatorConfig::still(TOKEN)
+        },
+        listener,
+    )
+    .await
+    .unwrap()
+}

@@ -1,0 +1,104 @@
+//! What happens in the home is stored: once, in order, with its place.
+
+use serde_json::json;
+use test_support::eventually;
+
+use crate::chain::{Ingestion, PATIENCE, Store, TOKEN, still_home};
+
+#[tokio::test]
+async fn every_change_of_a_burst_is_stored_once_and_in_order() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let ingestion = Ingestion::start(&home, store.port).await;
+    ingestion.subscribed().await;
+    home.burst(5000).await;
+    ingestion.has_exactly(&home).await;
+    let health = ingestion.health().await;
+    assert_eq!(health["delivery"]["dropped"], json!({}));
+    assert_eq!(health["subscription"]["active_subscriptions"], 1);
+    assert_eq!(
+        health["subscription"]["events_by_type"]["state_changed"],
+        5000
+    );
+}
+
+#[tokio::test]
+async fn events_have_area_and_device_and_the_registries_are_handed_over() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let ingestion = Ingestion::start(&home, store.port).await;
+    let health = ingestion
+        .until("the registries", |health| {
+            !health["registry"]["entities"].is_null()
+        })
+        .await;
+    let entities = ingestion.client.entities().await.unwrap();
+    assert_eq!(health["registry"]["entities"], entities.count);
+    assert!(ingestion.client.devices().await.unwrap().count > 10);
+    assert!(
+        ingestion
+            .client
+            .areas()
+            .await
+            .unwrap()
+            .areas
+            .iter()
+            .any(|area| area.display_name == "Kitchen")
+    );
+    assert!(
+        ingestion
+            .client
+            .services(Some("light"))
+            .await
+            .unwrap()
+            .count
+            >= 3
+    );
+    let placed = entities
+        .entities
+        .iter()
+        .find(|e| e.domain == "light" && e.area_id.is_some() && e.device_id.is_some())
+        .unwrap();
+    home.set_state(&placed.entity_id, "on").unwrap();
+    home.set_state(&placed.entity_id, "off").unwrap();
+    ingestion.has_exactly(&home).await;
+    let page = ingestion
+        .client
+        .events(&data_api_client::events::EventQuery::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        (&page.events[0].area_id, &page.events[0].device_id),
+        (&placed.area_id, &placed.device_id)
+    );
+    assert_eq!(page.events[0].context_id.as_deref().map(str::len), Some(26));
+}
+
+#[tokio::test]
+async fn a_removed_entity_is_stored_as_removed() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let ingestion = Ingestion::start(&home, store.port).await;
+    ingestion.subscribed().await;
+    home.set_state("light.short_lived", "on").unwrap();
+    assert!(home.remove_state("light.short_lived"));
+    let rows = eventually("the removal", PATIENCE, async || {
+        Some(ingestion.stored("light.short_lived").await).filter(|rows| rows.len() == 2)
+    })
+    .await
+    .unwrap();
+    assert_eq!((rows[0].1.as_str(), rows[1].1.as_str()), ("on", ""));
+}
+
+#[tokio::test]
+async fn the_first_start_reads_the_whole_history() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let url = home.url();
+    let ingestion =
+        Ingestion::with(store.port, &[("HA_HTTP_URL", &url), ("HA_TOKEN", TOKEN)]).await;
+    let health = ingestion
+        .until("the end of the import", |health| {
+            health["backfill"]["done"] == true
+        })
+        .await;
+    let stored = ingestion.stored("").await;
+    assert_eq!(health["backfill"]["rows"], stored.len());
+    assert_eq!(stored.len(), home.recorded(), "each recorded row once");
+}

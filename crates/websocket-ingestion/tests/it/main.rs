@@ -1,0 +1,11 @@
+//! websocket-ingestion between a simulated Home Assistant and a real data-api.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on shall stop where it is"
+)]
+
+mod chain;
+mod events;
+mod faults;
+mod missing;
