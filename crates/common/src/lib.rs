@@ -20,6 +20,8 @@ pub mod program;
 #[cfg(feature = "service")]
 pub mod retry;
 #[cfg(feature = "service")]
+pub mod secret_file;
+#[cfg(feature = "service")]
 pub mod settings;
 #[cfg(feature = "service")]
 pub mod telemetry;

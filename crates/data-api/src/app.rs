@@ -8,11 +8,11 @@ use common::health::Health;
 use common::http::frame;
 use common::lifecycle::{Failure, Tasks};
 use common::program::Service;
+use common::secret_file;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::http::Api;
-use crate::key;
 use crate::store::Store;
 
 /// data-api as a program.
@@ -41,7 +41,7 @@ impl App {
         clock: Clock,
     ) -> Result<Self, Failure> {
         let address = listener.local_addr()?;
-        let key = key::find_or_make(&config.key)?;
+        let key = secret_file::find_or_make(&config.key)?;
         let health = Health::new();
         let store = Store::open(&config.database.path).await?;
         let events = store.totals().await?.events;

@@ -4,7 +4,6 @@ mod app;
 mod config;
 mod hex;
 mod http;
-mod key;
 pub mod store;
 
 pub use app::{App, DataApi};

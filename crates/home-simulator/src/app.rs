@@ -4,10 +4,11 @@ use common::clock::Clock;
 use common::env::Env;
 use common::lifecycle::{Failure, Tasks};
 use common::program::Service;
+use common::secret_file;
+use secrecy::ExposeSecret;
 
 use crate::config::Config;
 use crate::server::{Simulator, SimulatorConfig};
-use crate::token;
 
 /// home-simulator as a program.
 #[derive(Debug)]
@@ -34,7 +35,14 @@ impl Service for HomeSimulator {
 
     async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {
         let listener = config.listen.bind().await?;
-        let token = token::find_or_make(config.token.as_ref())?;
+        let token = if let Some(given) = &config.token {
+            secret_file::find_or_make(given)?
+        } else {
+            let token = secret_file::random()?;
+            // Nobody could connect without it, and it is worth nothing once this process has ended.
+            tracing::info!("the access token of this run is {}", token.expose_secret());
+            token
+        };
         let simulator = SimulatorConfig {
             seed: config.seed,
             zone: config.zone,

@@ -4,7 +4,6 @@ mod app;
 mod config;
 pub mod home;
 pub mod server;
-mod token;
 
 pub use app::HomeSimulator;
 pub use config::Config;

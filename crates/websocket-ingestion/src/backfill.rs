@@ -17,6 +17,8 @@ const CHUNK_SECONDS: i64 = 86_400;
 const OVERLAP_SECONDS: i64 = 60;
 /// Days without any row after which the history is taken to have begun.
 const EMPTY_DAYS: u32 = 3;
+/// Days of history between two lines of progress.
+const PROGRESS_DAYS: u32 = 10;
 
 #[derive(Deserialize)]
 struct StateId {
@@ -79,8 +81,8 @@ async fn import(
         days += 1;
         end = start;
         shared.status.imported(rows, end);
-        if stored > 0 {
-            tracing::info!(day = %start, rows = stored, "read a day of history");
+        if days % PROGRESS_DAYS == 0 {
+            tracing::info!(rows, back_to = %end, "reading the history");
         }
     }
     shared.status.import_done();

@@ -14,5 +14,5 @@ mod sink;
 mod status;
 
 pub use app::{App, WebsocketIngestion};
-pub use config::{Config, Timing};
+pub use config::{Config, Home, Timing};
 pub use http::openapi_document;

@@ -1,0 +1,174 @@
+//! Puts ai-pattern-service together.
+
+use std::net::SocketAddr;
+
+use common::clock::Clock;
+use common::env::Env;
+use common::health::Health;
+use common::http::frame;
+use common::lifecycle::{Failure, Tasks};
+use common::program::Service;
+use data_api_client::DataApi;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::http::Api;
+use crate::notify::broker::Broker;
+use crate::notify::{Outbox, Session};
+use crate::run::{Analyst, Parts, first_look};
+use crate::schedule;
+use crate::store::Store;
+
+/// ai-pattern-service as a program.
+#[derive(Debug)]
+pub struct PatternService;
+
+/// A running ai-pattern-service.
+#[derive(Debug)]
+pub struct App {
+    /// Where it serves.
+    pub address: SocketAddr,
+}
+
+impl App {
+    /// Opens the tables, takes the port, and starts everything else in the background.
+    pub async fn start(config: Config, tasks: &Tasks, clock: Clock) -> Result<Self, Failure> {
+        let listener = config.listen.bind().await?;
+        Self::start_on(listener, config, tasks, clock).await
+    }
+
+    /// The same on a port that was taken before.
+    pub async fn start_on(
+        listener: TcpListener,
+        config: Config,
+        tasks: &Tasks,
+        clock: Clock,
+    ) -> Result<Self, Failure> {
+        let address = listener.local_addr()?;
+        let health = Health::new();
+        let store = Store::open(&config.database.path).await?;
+        let outbox = config.broker.as_ref().map(|_| Outbox::default());
+        let analyst = Analyst::new(Parts {
+            store: store.clone(),
+            data_api: DataApi::new(config.data_api)?,
+            outbox: outbox.clone(),
+            clock: clock.clone(),
+            zone: config.time_zone.clone(),
+            lookback_days: config.lookback_days,
+            health: health.clone(),
+            tasks: tasks.clone(),
+        });
+        if let (Some(broker), Some(outbox)) = (config.broker, outbox) {
+            notify(tasks, &clock, broker, outbox.clone(), &health);
+            analyst.post_untold().await;
+            tasks.spawn(
+                "pattern-ledger",
+                mark_told(outbox, store.clone(), clock.clone(), tasks.stopping()),
+            );
+        }
+        let (schedule, zone) = (config.schedule.clone(), config.time_zone.clone());
+        tasks.spawn(
+            "pattern-schedule",
+            schedule::keep(
+                schedule.clone(),
+                zone.clone(),
+                clock.clone(),
+                analyst.clone(),
+                tasks.stopping(),
+            ),
+        );
+        if config.analysis_on_start {
+            tasks.spawn(
+                "pattern-first-look",
+                first_look(analyst.clone(), tasks.stopping()),
+            );
+        }
+        tracing::info!(
+            file = %config.database.path.display(),
+            schedule = %schedule,
+            time_zone = zone.iana_name().unwrap_or("as given"),
+            "ai-pattern-service serves on http://{address}"
+        );
+        let has_broker = analyst.has_broker();
+        let api = Api {
+            store: store.clone(),
+            analyst,
+            schedule,
+            zone,
+            health,
+            has_broker,
+            clock,
+        };
+        let router = api.router(config.cors);
+        let closing = tasks.closing();
+        tasks.serve("ai-pattern-service-http", async move {
+            let served = frame::serve_until(closing, listener, router).await;
+            store.close().await;
+            served
+        });
+        Ok(Self { address })
+    }
+}
+
+/// Starts the link to the broker.
+fn notify(tasks: &Tasks, clock: &Clock, broker: Broker, outbox: Outbox, health: &Health) {
+    // Two processes of one home, or a process and its successor, must not have the same name: a broker cuts off the older one.
+    let client_id = format!(
+        "homeiq-ai-pattern-service-{:x}-{:x}",
+        std::process::id(),
+        clock.now().get()
+    );
+    let session = Session {
+        broker,
+        client_id,
+        outbox,
+        health: health.clone(),
+    };
+    tasks.spawn("mqtt-session", session.keep(tasks.stopping()));
+}
+
+/// Writes down which habits were told, as their messages are acknowledged.
+async fn mark_told(
+    outbox: Outbox,
+    store: Store,
+    clock: Clock,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    loop {
+        let ids = tokio::select! {
+            ids = outbox.acknowledged() => ids,
+            () = stop.cancelled() => return Ok(()),
+        };
+        for id in ids {
+            if let Err(failure) = store.mark_told(&id, clock.now()).await {
+                tracing::error!(error = %failure, "a habit was told but this cannot be written down: it is told again after a restart");
+            }
+            outbox.marked(&id);
+        }
+    }
+}
+
+impl Service for PatternService {
+    type Config = Config;
+    const NAME: &'static str = "ai-pattern-service";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = "Looks at the past of a home and tells about its habits";
+
+    fn config(env: &mut Env) -> Config {
+        Config::read(env)
+    }
+
+    fn port(config: &Config) -> u16 {
+        config.listen.port
+    }
+
+    fn openapi() -> Option<String> {
+        Some(crate::openapi_document())
+    }
+
+    async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {
+        App::start(config, &tasks, Clock::system()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! Settings of ai-pattern-service.
+
+use std::str::FromStr;
+
+use common::env::Env;
+use common::settings::{CorsOrigins, DataApiPeer, Listen};
+use database::url::DatabaseUrl;
+use jiff::tz::TimeZone;
+
+use crate::notify::broker::Broker;
+use crate::schedule::Schedule;
+
+/// Everything that ai-pattern-service is told from outside.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to serve.
+    pub listen: Listen,
+    /// Where the events are.
+    pub data_api: DataApiPeer,
+    /// Where the own tables are.
+    pub database: DatabaseUrl,
+    /// When to look for habits.
+    pub schedule: Schedule,
+    /// The home's wall clock.
+    pub time_zone: TimeZone,
+    /// Whether to look for habits soon after a start when that was never done.
+    pub analysis_on_start: bool,
+    /// Days of the past that are looked at.
+    pub lookback_days: u16,
+    /// Whom to tell; none when no broker is set.
+    pub broker: Option<Broker>,
+    /// Web pages that may call.
+    pub cors: CorsOrigins,
+}
+
+impl Config {
+    /// Reads the settings; mistakes stay in `env`.
+    pub fn read(env: &mut Env) -> Self {
+        let time_zone: ZoneName = env.value(
+            &["TZ"],
+            "UTC",
+            "Time zone of the home, such as `Europe/Berlin`: habits live on its wall clock.",
+        );
+        Self {
+            listen: Listen::read(env, "PATTERN_SERVICE_HOST", &["PATTERN_SERVICE_PORT", "SERVICE_PORT"], 8020),
+            data_api: DataApiPeer::read(env),
+            database: env.value(
+                &["PATTERN_DATABASE_URL", "DATABASE_URL"],
+                "sqlite://./data/ai-pattern-service.db",
+                "The service's own database: `sqlite://PATH`. `sqlite+aiosqlite:///PATH` is understood.",
+            ),
+            schedule: env.value(
+                &["ANALYSIS_SCHEDULE"],
+                "0 3 * * *",
+                "When to look for habits: minute, hour, day of month, month, day of week, on the wall clock of `TZ`.",
+            ),
+            time_zone: time_zone.0,
+            analysis_on_start: env.switch(
+                &["ANALYSIS_ON_START"],
+                true,
+                "Look for habits soon after the first start, as soon as data-api has a few days.",
+            ),
+            lookback_days: env.value::<Days>(&["ANALYSIS_LOOKBACK_DAYS"], "90", "Days of the past that are looked at, 7 to 3650.").0,
+            broker: Broker::read(env),
+            cors: CorsOrigins::read(env),
+        }
+    }
+}
+
+/// A time zone by its name in the IANA database; a leading colon, as in some `TZ` values, is passed over.
+struct ZoneName(TimeZone);
+
+impl FromStr for ZoneName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = text.trim_start_matches(':');
+        TimeZone::get(name)
+            .or_else(|_| TimeZone::posix(name))
+            .map(Self)
+            .map_err(|_| "want the name of a time zone, such as Europe/Berlin".to_owned())
+    }
+}
+
+/// A number of days that makes sense to look back.
+struct Days(u16);
+
+impl FromStr for Days {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse()
+            .ok()
+            .filter(|days| (7..=3650).contains(days))
+            .map(Self)
+            .ok_or("want a number of days from 7 to 3650")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_with_nothing_set() {
+        let mut env = Env::default();
+        let config = Config::read(&mut env);
+        assert!(env.finish().is_ok());
+        assert_eq!((config.listen.port, config.lookback_days), (8020, 90));
+        assert!(config.broker.is_none() && config.analysis_on_start);
+    }
+
+    #[test]
+    fn takes_the_names_and_forms_of_the_replaced_service() {
+        let mut env = Env::from_pairs([
+            ("SERVICE_PORT", "9020"),
+            (
+                "DATABASE_URL",
+                "sqlite+aiosqlite:////app/data/ai_automation.db",
+            ),
+            ("ANALYSIS_SCHEDULE", "30 2 * * 1-5"),
+            ("TZ", ":America/Los_Angeles"),
+            ("MQTT_BROKER", "mqtt://192.168.1.86:1883"),
+            ("MQTT_USERNAME", "homeiq"),
+            ("MQTT_PASSWORD", "secret"),
+        ]);
+        let config = Config::read(&mut env);
+        env.finish().unwrap();
+        assert_eq!(config.listen.port, 9020);
+        assert_eq!(
+            config.database.path.to_str(),
+            Some("/app/data/ai_automation.db")
+        );
+        assert_eq!(config.time_zone.iana_name(), Some("America/Los_Angeles"));
+        assert_eq!(
+            config.broker.unwrap().to_string(),
+            "mqtt://192.168.1.86:1883"
+        );
+    }
+
+    #[test]
+    fn all_rubbish_is_told_in_one_line_each() {
+        let mut env = Env::from_pairs([
+            ("ANALYSIS_SCHEDULE", "at night"),
+            ("TZ", "Berlin"),
+            ("ANALYSIS_LOOKBACK_DAYS", "0"),
+            ("MQTT_BROKER", "http://broker:80"),
+        ]);
+        Config::read(&mut env);
+        let told = env.finish().unwrap_err().to_string();
+        assert_eq!(told.lines().count(), 5, "{told}");
+        for name in [
+            "ANALYSIS_SCHEDULE=",
+            "TZ=",
+            "ANALYSIS_LOOKBACK_DAYS=",
+            "MQTT_BROKER=",
+        ] {
+            assert!(told.contains(name), "{told}");
+        }
+    }
+}

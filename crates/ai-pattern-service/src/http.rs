@@ -1,0 +1,47 @@
+//! The HTTP API.
+
+mod analysis;
+mod patterns;
+mod router;
+mod status;
+
+use common::clock::Clock;
+use common::health::Health;
+use common::http::problem::Problem;
+use jiff::tz::TimeZone;
+
+use crate::run::Analyst;
+use crate::schedule::Schedule;
+use crate::store::{Store, StoreFailure};
+
+pub use router::openapi_document;
+
+/// What every handler may use. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    pub(crate) store: Store,
+    pub(crate) analyst: Analyst,
+    pub(crate) schedule: Schedule,
+    pub(crate) zone: TimeZone,
+    pub(crate) health: Health,
+    pub(crate) has_broker: bool,
+    pub(crate) clock: Clock,
+}
+
+/// Logs a failure of the store, where it is handled, and says what a caller needs to know of it.
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn store_problem(failure: StoreFailure) -> Problem {
+    tracing::error!(
+        error = &failure as &dyn std::error::Error,
+        "the store failed"
+    );
+    match failure {
+        StoreFailure::DiskFull(_)
+        | StoreFailure::Busy(_)
+        | StoreFailure::ReadOnly(_)
+        | StoreFailure::Damaged(_) => {
+            Problem::Unavailable("storage is unavailable: try again".to_owned())
+        }
+        StoreFailure::Statement(_) => Problem::Internal,
+    }
+}

@@ -1,0 +1,54 @@
+//! Which path leads where, and the document that says so; both are made by the same call.
+
+use axum::Router;
+use common::http::frame::Frame;
+use common::settings::CorsOrigins;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Api, analysis, patterns, status};
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "HomeIQ ai-pattern-service",
+    description = "Looks at the past, tells about habits."
+))]
+struct Document;
+
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(status::root))
+        .routes(routes!(status::live))
+        .routes(routes!(status::ready))
+        .routes(routes!(status::health))
+        .routes(routes!(analysis::trigger))
+        .routes(routes!(analysis::status))
+        .routes(routes!(analysis::schedule))
+        .routes(routes!(patterns::list))
+        .routes(routes!(patterns::stats))
+}
+
+/// The `OpenAPI` document.
+pub fn openapi_document() -> String {
+    let (_, document) = routes().split_for_parts();
+    document
+        .to_pretty_json()
+        .expect("a document of our own types is JSON")
+}
+
+impl Api {
+    /// Everything that is served.
+    pub(crate) fn router(self, cors: CorsOrigins) -> Router {
+        let clock = self.clock.clone();
+        let (routes, _) = routes().split_for_parts();
+        let frame = Frame {
+            service: "ai-pattern-service",
+            version: env!("CARGO_PKG_VERSION"),
+            openapi: openapi_document(),
+            cors,
+            clock,
+        };
+        frame.around(routes.with_state(self))
+    }
+}

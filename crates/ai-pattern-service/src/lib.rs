@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod config;
+mod history;
+mod http;
+mod ledger;
+pub mod notify;
+mod run;
+pub mod schedule;
+pub mod store;
+
+pub use app::{App, PatternService};
+pub use config::Config;
+pub use http::openapi_document;

@@ -1,0 +1,329 @@
+//! One analysis at a time: fetch, mine, compare, store, notify.
+
+mod first_look;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use common::clock::Clock;
+use common::health::Health;
+use common::instant::UtcMicros;
+use common::lifecycle::Tasks;
+use data_api_client::{CallFailed, DataApi};
+use jiff::tz::TimeZone;
+use pattern_mining::mine;
+use serde::Serialize;
+use serde_json::json;
+use tracing::Instrument;
+
+use crate::history::{self, Span};
+use crate::ledger::{self, News};
+use crate::notify::Outbox;
+use crate::notify::message::{AnalysisComplete, Message, PatternEvent, RunStatus, SERVICE};
+use crate::store::{RunRecord, Store, StoreFailure};
+
+pub(crate) use first_look::first_look;
+
+/// Habits that are told after one run at most, the surest first; the others follow after the next.
+const MAX_TOLD: u32 = 500;
+/// Longest text of a failure in a message or a row, in characters.
+const MAX_ERROR_CHARS: usize = 500;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// Who looks for habits. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Analyst(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    running: Mutex<Option<Running>>,
+    waiting_for: Mutex<Option<String>>,
+    events_read: AtomicU64,
+}
+
+/// What the analyst works with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Its tables.
+    pub(crate) store: Store,
+    /// The past.
+    pub(crate) data_api: DataApi,
+    /// Whom to tell; none without a broker.
+    pub(crate) outbox: Option<Outbox>,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// The home's wall clock.
+    pub(crate) zone: TimeZone,
+    /// Days of the past to look at.
+    pub(crate) lookback_days: u16,
+    /// Where troubles are shown.
+    pub(crate) health: Health,
+    /// Owner of the runs.
+    pub(crate) tasks: Tasks,
+}
+
+/// What sets off a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Cause {
+    /// Its hour has come.
+    Schedule,
+    /// Somebody asked.
+    Trigger,
+    /// Nothing was ever analysed.
+    Start,
+}
+
+impl Cause {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Trigger => "trigger",
+            Self::Start => "start",
+        }
+    }
+}
+
+/// A run under way.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Running {
+    /// What set it off.
+    pub(crate) cause: Cause,
+    /// When it began.
+    pub(crate) started_at: UtcMicros,
+    /// Events read so far.
+    pub(crate) events_read: u64,
+}
+
+/// A run is under way already.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("an analysis is already running, since {}", .0.started_at)]
+pub(crate) struct AlreadyRunning(pub(crate) Running);
+
+#[derive(Debug, thiserror::Error)]
+enum RunFailed {
+    #[error("the past cannot be read: {0}")]
+    History(#[from] CallFailed),
+    #[error("the own tables cannot be used: {0}")]
+    Store(#[from] StoreFailure),
+    #[error("mining failed: {0}")]
+    Mining(#[from] tokio::task::JoinError),
+}
+
+impl Analyst {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner {
+            parts,
+            running: Mutex::default(),
+            waiting_for: Mutex::default(),
+            events_read: AtomicU64::new(0),
+        }))
+    }
+
+    /// Starts a run in the background, unless one is under way.
+    pub(crate) fn trigger(&self, cause: Cause) -> Result<(), AlreadyRunning> {
+        let guard = self.begin(cause)?;
+        let analyst = self.clone();
+        let stop = self.0.parts.tasks.stopping();
+        let span = tracing::info_span!("analysis.run", cause = cause.as_str());
+        let work = async move {
+            tokio::select! {
+                () = stop.cancelled() => tracing::info!("the analysis is stopped; nothing of it was kept"),
+                () = analyst.run(cause) => {}
+            }
+            drop(guard);
+        };
+        self.0
+            .parts
+            .tasks
+            .spawn_once("analysis", work.instrument(span));
+        Ok(())
+    }
+
+    /// The run under way.
+    pub(crate) fn running(&self) -> Option<Running> {
+        let running = *self
+            .0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        running.map(|running| Running {
+            events_read: self.0.events_read.load(Ordering::Relaxed),
+            ..running
+        })
+    }
+
+    /// What the first run waits for.
+    pub(crate) fn waiting_for(&self) -> Option<String> {
+        self.0
+            .waiting_for
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Whether there is anybody to tell.
+    pub(crate) fn has_broker(&self) -> bool {
+        self.0.parts.outbox.is_some()
+    }
+
+    fn begin(&self, cause: Cause) -> Result<UnderWay, AlreadyRunning> {
+        let mut running = self
+            .0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = *running {
+            return Err(AlreadyRunning(running));
+        }
+        self.0.events_read.store(0, Ordering::Relaxed);
+        *running = Some(Running {
+            cause,
+            started_at: self.0.parts.clock.now(),
+            events_read: 0,
+        });
+        Ok(UnderWay(self.clone()))
+    }
+
+    async fn run(&self, cause: Cause) {
+        let parts = &self.0.parts;
+        let started_at = parts.clock.now();
+        tracing::info!(cause = cause.as_str(), "looking for habits");
+        let record = match self.attempt(cause, started_at).await {
+            Ok(record) => {
+                parts.health.restore("data_api");
+                tracing::info!(
+                    events = self.0.events_read.load(Ordering::Relaxed),
+                    seconds = record.ended_at.seconds_since(started_at),
+                    habits = record.patterns_found,
+                    new = record.patterns_new,
+                    gone = record.patterns_gone,
+                    "the analysis is complete"
+                );
+                record
+            }
+            Err(failed) => self.failed(cause, started_at, &failed).await,
+        };
+        let seconds = record.ended_at.seconds_since(started_at);
+        metrics::histogram!("homeiq_pattern_run_duration_seconds", "status" => record.status.clone()).record(seconds);
+        self.tell(&record, seconds).await;
+    }
+
+    async fn attempt(&self, cause: Cause, started_at: UtcMicros) -> Result<RunRecord, RunFailed> {
+        let parts = &self.0.parts;
+        let known = parts.store.known().await?;
+        let from = started_at.plus_seconds(-i64::from(parts.lookback_days) * SECONDS_PER_DAY);
+        let span = Span {
+            from,
+            until: started_at,
+        };
+        let past = history::read(
+            &parts.data_api,
+            span,
+            parts.zone.clone(),
+            &self.0.events_read,
+        )
+        .instrument(tracing::info_span!("analysis.fetch"))
+        .await?;
+        let habits: Vec<_> = known.iter().map(|known| known.pattern.clone()).collect();
+        let timeline = past.timeline;
+        let mining = tracing::info_span!("analysis.mine");
+        let outcome =
+            tokio::task::spawn_blocking(move || mining.in_scope(|| mine(timeline, &habits)))
+                .await?;
+        let lines = ledger::compare(&known, &outcome.patterns);
+        let mut report = json!(outcome.report);
+        report["older_events_left_out"] = json!(past.cut);
+        let record = RunRecord {
+            cause: cause.as_str().to_owned(),
+            started_at,
+            ended_at: parts.clock.now(),
+            status: RunStatus::Completed.as_str().to_owned(),
+            patterns_found: outcome.patterns.len() as u32,
+            patterns_new: ledger::count(&lines, &[News::New, News::Revived]),
+            patterns_changed: ledger::count(&lines, &[News::Changed]),
+            patterns_gone: ledger::count(&lines, &[News::Gone]),
+            errors: Vec::new(),
+            report,
+        };
+        parts.store.keep_run(&lines, &record).await?;
+        metrics::gauge!("homeiq_patterns", "kind" => "time_of_day", "status" => "active")
+            .set(outcome.patterns.len() as f64);
+        Ok(record)
+    }
+
+    async fn failed(&self, cause: Cause, started_at: UtcMicros, failed: &RunFailed) -> RunRecord {
+        let parts = &self.0.parts;
+        if let RunFailed::History(reason) = failed {
+            parts.health.degrade("data_api", reason.to_string());
+        }
+        tracing::error!(error = %failed, "the analysis failed; the habits stay as they were. It runs again when due or triggered");
+        let record = RunRecord {
+            cause: cause.as_str().to_owned(),
+            started_at,
+            ended_at: parts.clock.now(),
+            status: RunStatus::Failed.as_str().to_owned(),
+            patterns_found: 0,
+            patterns_new: 0,
+            patterns_changed: 0,
+            patterns_gone: 0,
+            errors: vec![failed.to_string().chars().take(MAX_ERROR_CHARS).collect()],
+            report: json!({}),
+        };
+        if let Err(failure) = parts.store.keep_failed_run(&record).await {
+            tracing::error!(error = %failure, "the failed analysis is not written down");
+        }
+        record
+    }
+
+    async fn tell(&self, record: &RunRecord, seconds: f64) {
+        let Some(outbox) = &self.0.parts.outbox else {
+            return;
+        };
+        self.post_untold().await;
+        let nothing_read = self.0.events_read.load(Ordering::Relaxed) == 0;
+        outbox.post(Message::Analysis(AnalysisComplete {
+            service: SERVICE.to_owned(),
+            timestamp: record.ended_at,
+            status: if record.errors.is_empty() {
+                RunStatus::Completed
+            } else {
+                RunStatus::Failed
+            },
+            patterns_detected: record.patterns_found,
+            synergies_detected: 0,
+            duration_seconds: if nothing_read { 0.0 } else { seconds },
+            errors: record.errors.clone(),
+        }));
+    }
+
+    /// Puts every habit in the outbox that nobody was told of: after a run, and after a start.
+    pub(crate) async fn post_untold(&self) {
+        let Some(outbox) = &self.0.parts.outbox else {
+            return;
+        };
+        match self.0.parts.store.untold(MAX_TOLD).await {
+            Ok(habits) => habits
+                .iter()
+                .for_each(|habit| outbox.post(Message::Pattern(PatternEvent::from(habit)))),
+            Err(failure) => {
+                tracing::error!(error = %failure, "which habits are still to be told cannot be read; the next run tries again");
+            }
+        }
+    }
+}
+
+/// Ends the state "running" whatever happens.
+struct UnderWay(Analyst);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        *self
+            .0
+            .0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}

@@ -1,0 +1,121 @@
+//! What is kept between runs. Everything that knows SQL is below this module.
+
+mod sqlite;
+
+use common::instant::UtcMicros;
+use common::pattern::Pattern;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub use crate::ledger::{Known, News};
+pub use database::failure::{CannotOpen, StoreFailure};
+pub use sqlite::Store;
+
+/// A habit as it is listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredPattern {
+    /// Number of the row.
+    pub number: i64,
+    /// The habit.
+    pub pattern: Pattern,
+    /// When it was found first.
+    pub created_at: UtcMicros,
+    /// When a run last looked at it.
+    pub updated_at: UtcMicros,
+    /// Where its confidence goes.
+    pub trend: Trend,
+    /// How far, from the oldest of the last few runs to now.
+    pub trend_strength: f64,
+    /// Runs that found it.
+    pub history_count: i64,
+    /// Whether it is gone.
+    pub gone: bool,
+    /// When a broker acknowledged the message about it.
+    pub told_at: Option<UtcMicros>,
+}
+
+/// Where a confidence goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trend {
+    /// Up.
+    Increasing,
+    /// Nowhere in particular.
+    Stable,
+    /// Down.
+    Decreasing,
+}
+
+impl Trend {
+    /// The word used in JSON and SQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Increasing => "increasing",
+            Self::Stable => "stable",
+            Self::Decreasing => "decreasing",
+        }
+    }
+
+    /// The trend of a change of confidence.
+    pub(crate) fn of(change: f64) -> Self {
+        const NOTICEABLE: f64 = 0.05;
+        if change >= NOTICEABLE {
+            Self::Increasing
+        } else if change <= -NOTICEABLE {
+            Self::Decreasing
+        } else {
+            Self::Stable
+        }
+    }
+
+    fn from_word(word: &str) -> Self {
+        match word {
+            "increasing" => Self::Increasing,
+            "decreasing" => Self::Decreasing,
+            _ => Self::Stable,
+        }
+    }
+}
+
+/// Which habits to list, surest first.
+#[derive(Debug, Clone, Default)]
+pub struct PatternFilter {
+    /// One kind.
+    pub pattern_type: Option<String>,
+    /// Entity ids joined by `+`.
+    pub device_id: Option<String>,
+    /// At least this sure.
+    pub min_confidence: Option<f64>,
+    /// Also those that are gone.
+    pub include_gone: bool,
+    /// Those that happened at or after this instant.
+    pub seen_since: Option<UtcMicros>,
+    /// Rows at most.
+    pub limit: u32,
+}
+
+/// One analysis, when it is over.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RunRecord {
+    /// What set it off.
+    pub cause: String,
+    /// When it began.
+    pub started_at: UtcMicros,
+    /// When it was over.
+    pub ended_at: UtcMicros,
+    /// `completed` or `failed`.
+    pub status: String,
+    /// Habits that it found.
+    pub patterns_found: u32,
+    /// Those of them that were not known, or were gone.
+    pub patterns_new: u32,
+    /// Those that changed.
+    pub patterns_changed: u32,
+    /// Habits that are gone since this run.
+    pub patterns_gone: u32,
+    /// What went wrong.
+    pub errors: Vec<String>,
+    /// What was looked at and what was left out, by reason.
+    #[schema(value_type = Object)]
+    pub report: serde_json::Value,
+}

@@ -1,0 +1,202 @@
+//! A data-api with a past, and an ai-pattern-service beside it, in this process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use ai_pattern_service::{App, Config};
+use common::clock::Clock;
+use common::env::Env;
+use common::lifecycle::{Ends, Tasks};
+use data_api_client::DataApi;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use test_support::{Broker, eventually};
+
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+const KEY: &str = "a key of this test";
+
+/// Something that runs until it is stopped.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    tasks: Tasks,
+    _ends: Ends,
+}
+
+impl Running {
+    /// Stops it in order, as SIGTERM does.
+    pub(crate) async fn stop(self) {
+        assert!(
+            self.tasks.stop(Duration::from_secs(9)).await,
+            "still running: {:?}",
+            self.tasks.running()
+        );
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.send(reqwest::Method::GET, path).await.1
+    }
+
+    pub(crate) async fn send(&self, method: reqwest::Method, path: &str) -> (u16, Value) {
+        common::tls::install();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        let request = client.request(method, format!("http://{}{path}", self.address));
+        let response = request.send().await.expect("an answer");
+        let status = response.status().as_u16();
+        let text = response.text().await.expect("a body");
+        (
+            status,
+            serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        )
+    }
+
+    /// Sets off an analysis and waits for its end.
+    pub(crate) async fn analyse(&self) -> Value {
+        let before = self.get("/api/analysis/status").await["scheduler"]["last_run"].clone();
+        assert_eq!(
+            self.send(reqwest::Method::POST, "/api/analysis/trigger")
+                .await
+                .0,
+            200
+        );
+        eventually("the end of the analysis", SOON, async || {
+            let status = self.get("/api/analysis/status").await;
+            let over =
+                status["analysis"]["state"] == "idle" && status["scheduler"]["last_run"] != before;
+            over.then(|| status["analysis"]["last_run"].clone())
+        })
+        .await
+        .expect("it ends")
+    }
+}
+
+/// A folder for the files of one test, and a data-api in it.
+pub(crate) struct House {
+    pub(crate) folder: TempDir,
+    pub(crate) data_api: Running,
+}
+
+impl House {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data_api = start_data_api(folder.path(), "0").await;
+        Self { folder, data_api }
+    }
+
+    fn client(&self) -> DataApi {
+        let mut env = Env::from_pairs([
+            ("DATA_API_URL", format!("http://{}", self.data_api.address)),
+            ("DATA_API_KEY", KEY.to_owned()),
+        ]);
+        DataApi::new(common::settings::DataApiPeer::read(&mut env)).expect("a client")
+    }
+
+    /// A lamp that goes on at these minutes of the day (UTC), on each of the last 30 days, with minutes of jitter.
+    pub(crate) async fn live(&self, minutes: &[i64]) {
+        let now = Clock::system().now().get() / 1_000_000;
+        let midnight = now - now % 86_400;
+        let mut rows = Vec::new();
+        for day in 1..=30 {
+            for &minute in minutes {
+                let jitter = (day * 37 + minute) % 9 - 4;
+                let on = midnight - day * 86_400 + (minute + jitter) * 60;
+                for (second, state) in [(on, "on"), (on + 1800 + jitter * 120, "off")] {
+                    rows.push(json!({"entity_id": "light.kitchen", "state": state, "last_updated": second * 1_000_000,
+                        "attributes": {"friendly_name": "Kitchen light"}}));
+                }
+            }
+        }
+        let rows: Vec<common::api::events::NewEvent> =
+            serde_json::from_value(Value::Array(rows)).expect("rows of the contract");
+        let reply = self.client().send_events(&rows).await.expect("stored");
+        assert_eq!(reply.stored, rows.len());
+    }
+
+    /// Starts the service with some more settings.
+    pub(crate) async fn service(&self, more: &[(&str, &str)]) -> Running {
+        self.service_with(&format!("http://{}", self.data_api.address), more)
+            .await
+    }
+
+    pub(crate) async fn service_with(&self, data_api: &str, more: &[(&str, &str)]) -> Running {
+        let file = self.folder.path().join("patterns.db");
+        let mut pairs = vec![
+            ("SERVICE_PORT", "0".to_owned()),
+            ("DATA_API_URL", data_api.to_owned()),
+            ("DATA_API_KEY", KEY.to_owned()),
+            ("DATABASE_URL", format!("sqlite://{}", file.display())),
+            ("ANALYSIS_ON_START", "false".to_owned()),
+        ];
+        pairs.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
+        pairs.extend(more.iter().map(|&(name, value)| (name, value.to_owned())));
+        let mut env = Env::from_pairs(pairs);
+        let config = Config::read(&mut env);
+        env.finish().expect("good settings");
+        let (tasks, ends) = Tasks::new();
+        let app = App::start(config, &tasks, Clock::system())
+            .await
+            .expect("it starts");
+        Running {
+            address: app.address,
+            tasks,
+            _ends: ends,
+        }
+    }
+}
+
+/// A data-api on this port, with its tables in this folder.
+pub(crate) async fn start_data_api(folder: &Path, port: &str) -> Running {
+    let mut env = Env::from_pairs([
+        ("DATA_API_PORT", port.to_owned()),
+        ("DATA_API_KEY", KEY.to_owned()),
+        (
+            "DATABASE_URL",
+            format!("sqlite://{}", folder.join("events.db").display()),
+        ),
+    ]);
+    let config = data_api::Config::read(&mut env);
+    env.finish().expect("good settings");
+    let (tasks, ends) = Tasks::new();
+    let app = data_api::App::start(config, &tasks, Clock::system())
+        .await
+        .expect("it starts");
+    Running {
+        address: app.address,
+        tasks,
+        _ends: ends,
+    }
+}
+
+/// Waits until the service says this of MQTT, and returns its health.
+pub(crate) async fn mqtt_is(service: &Running, wanted: &str) -> Value {
+    eventually(&format!("mqtt to be {wanted}"), SOON, async || {
+        let health = service.get("/health").await;
+        (health["mqtt"] == wanted).then_some(health)
+    })
+    .await
+    .expect("it becomes so")
+}
+
+/// The first reason that the service gives for doing less than it could.
+pub(crate) fn reason(health: &Value) -> String {
+    health["degraded"][0]["reason"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// Waits until the broker has written this into its log so many times.
+pub(crate) async fn logged(broker: &Broker, text: &str, times: usize) {
+    let waited = eventually(text, SOON, async || {
+        (broker.log().matches(text).count() >= times).then_some(())
+    })
+    .await;
+    assert!(
+        waited.is_ok(),
+        "{times} times {text:?} in the broker's log:\n{}",
+        broker.log()
+    );
+}

@@ -1,0 +1,119 @@
+//! Settings of the whole: those of every service, with defaults that fit together.
+
+use std::path::{Path, PathBuf};
+
+use common::env::Env;
+
+/// Names that say which Home Assistant to join.
+const HOME_ASSISTANT: [&str; 4] = ["HA_HTTP_URL", "HOME_ASSISTANT_URL", "HA_WS_URL", "HA_URL"];
+/// The demo's home is here: a place with a name, daylight saving time and no connection to the machine's own clock setting.
+const DEMO_ZONE: &str = "Europe/Amsterdam";
+
+/// Everything that is told from outside.
+#[derive(Debug)]
+pub struct Config {
+    /// Where databases and secrets are.
+    pub data_dir: PathBuf,
+    /// The store.
+    pub data_api: data_api::Config,
+    /// The ear.
+    pub ingestion: websocket_ingestion::Config,
+    /// The miner.
+    pub patterns: ai_pattern_service::Config,
+    /// The simulated home, when no Home Assistant was named.
+    pub demo: Option<home_simulator::Config>,
+}
+
+impl Config {
+    /// Reads the settings; mistakes stay in `env`.
+    pub fn read(env: &mut Env) -> Self {
+        let base: PathBuf = env.value(
+            &["HOMEIQ_DATA_DIR"],
+            "./data",
+            "Folder of databases and secrets; the demo uses `demo` below it.",
+        );
+        let is_demo = !env.is_set(&HOME_ASSISTANT);
+        let data_dir = if is_demo { base.join("demo") } else { base };
+        let file = |name: &str| format!("sqlite://{}", data_dir.join(name).display());
+        env.set_default(
+            "SECRETS_DIR",
+            data_dir.join("secrets").display().to_string(),
+        );
+        if is_demo || !env.is_set(&["DATABASE_URL"]) {
+            env.set_default("DATA_API_DATABASE_URL", file("homeiq.db"));
+        }
+        // Two services with tables cannot share one file.
+        env.set_default("PATTERN_DATABASE_URL", file("ai-pattern-service.db"));
+        env.set_default(
+            "TZ",
+            if is_demo {
+                DEMO_ZONE.to_owned()
+            } else {
+                machine_zone()
+            },
+        );
+        if is_demo {
+            env.set_default("SIMULATOR_PORT", "0");
+        }
+        Self {
+            data_api: data_api::Config::read(env),
+            ingestion: websocket_ingestion::Config::read(env),
+            patterns: ai_pattern_service::Config::read(env),
+            demo: is_demo.then(|| home_simulator::Config::read(env)),
+            data_dir,
+        }
+    }
+}
+
+/// The machine's time zone by its name, as far as the usual files tell; else UTC.
+fn machine_zone() -> String {
+    let link = std::fs::read_link("/etc/localtime").ok();
+    let from_link = link
+        .as_deref()
+        .and_then(Path::to_str)
+        .and_then(|path| path.split_once("zoneinfo/"))
+        .map(|(_, name)| name.to_owned());
+    from_link
+        .or_else(|| {
+            std::fs::read_to_string("/etc/timezone")
+                .ok()
+                .map(|name| name.trim().to_owned())
+        })
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "UTC".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_keeps_its_data_apart_and_a_named_home_has_no_simulator() {
+        let demo = Config::read(&mut Env::default());
+        assert!(demo.demo.is_some());
+        assert_eq!(
+            demo.data_api.database.path,
+            Path::new("./data/demo/homeiq.db")
+        );
+        let mut env = Env::from_pairs([("HA_HTTP_URL", "http://ha:8123"), ("HA_TOKEN", "t")]);
+        let real = Config::read(&mut env);
+        env.finish().unwrap();
+        assert!(real.demo.is_none());
+        assert_eq!(real.data_api.database.path, Path::new("./data/homeiq.db"));
+        assert_ne!(real.patterns.database.path, real.data_api.database.path);
+    }
+
+    #[test]
+    fn a_database_url_moves_the_store_and_not_the_miners_tables_into_the_same_file() {
+        let mut env = Env::from_pairs([
+            ("HA_HTTP_URL", "http://ha"),
+            ("DATABASE_URL", "sqlite:///tmp/x.db"),
+        ]);
+        let config = Config::read(&mut env);
+        assert_eq!(config.data_api.database.path, Path::new("/tmp/x.db"));
+        assert_eq!(
+            config.patterns.database.path,
+            Path::new("./data/ai-pattern-service.db")
+        );
+    }
+}

@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod config;
+mod narrate;
+
+pub use app::{App, Homeiq};
+pub use config::Config;

@@ -1,0 +1,263 @@
+//! The home's local days: which minute of which day an instant is, what kind of day it was, and which minutes never existed.
+
+use common::pattern::DayClass;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Minutes of a local day, ignoring the two days a year that are longer or shorter.
+pub const MINUTES_PER_DAY: i64 = 1440;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+/// Below this median of changes a day, an empty day says nothing: a quiet home cannot be told from a missing day.
+const BUSY_ENOUGH: usize = 20;
+/// A day with less than this part of the median day's changes was missing, or the people were away.
+const QUIET_PART: usize = 5;
+
+/// Turns instants into local minutes. Remembers the offset between two changes of the clocks, so that a run in time order costs an addition per event.
+#[derive(Debug, Clone)]
+pub struct LocalClock {
+    time_zone: TimeZone,
+    offset_seconds: i64,
+    valid_from: i64,
+    valid_until: i64,
+}
+
+impl LocalClock {
+    /// A clock of this time zone.
+    pub fn new(time_zone: TimeZone) -> Self {
+        // An empty range of validity: the first question looks the offset up.
+        Self {
+            time_zone,
+            offset_seconds: 0,
+            valid_from: 1,
+            valid_until: 0,
+        }
+    }
+
+    /// Local minutes since 1970-01-01T00:00 of the wall clock.
+    pub fn local_minute(&mut self, at_micros: i64) -> i64 {
+        let second = at_micros.div_euclid(MICROS_PER_SECOND);
+        if second < self.valid_from || second >= self.valid_until {
+            self.look_up(second);
+        }
+        (second + self.offset_seconds).div_euclid(60)
+    }
+
+    fn look_up(&mut self, second: i64) {
+        let at = Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
+        self.offset_seconds = i64::from(self.time_zone.to_offset(at).seconds());
+        // `preceding` is exclusive: without the added second a transition at this very second would be missed.
+        let after = Timestamp::from_second(second + 1).unwrap_or(at);
+        self.valid_from = self
+            .time_zone
+            .preceding(after)
+            .next()
+            .map_or(i64::MIN, |change| change.timestamp().as_second());
+        self.valid_until = self
+            .time_zone
+            .following(at)
+            .next()
+            .map_or(i64::MAX, |change| change.timestamp().as_second());
+    }
+
+    /// Local minutes that the clocks skipped between two instants, as half-open ranges.
+    fn gaps(&self, from_micros: i64, until_micros: i64) -> Vec<(i64, i64)> {
+        let at = |micros: i64| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH);
+        let mut gaps = Vec::new();
+        let mut before = i64::from(self.time_zone.to_offset(at(from_micros)).seconds());
+        for change in self.time_zone.following(at(from_micros)) {
+            if change.timestamp() > at(until_micros) {
+                break;
+            }
+            let after = i64::from(change.offset().seconds());
+            if after > before {
+                let second = change.timestamp().as_second();
+                gaps.push((
+                    (second + before).div_euclid(60),
+                    (second + after).div_euclid(60),
+                ));
+            }
+            before = after;
+        }
+        gaps
+    }
+}
+
+/// The local days that a set of changes covers.
+#[derive(Debug, Clone)]
+pub struct Days {
+    first_day: i64,
+    first_minute: i64,
+    last_minute: i64,
+    lived_in: Vec<bool>,
+    gaps: Vec<(i64, i64)>,
+}
+
+impl Days {
+    /// Days between the first and the last change. `changes_by_day` counts what people and devices did, from the first day on.
+    pub fn new(
+        clock: &LocalClock,
+        first_micros: i64,
+        last_micros: i64,
+        changes_by_day: &[usize],
+    ) -> Self {
+        let mut clock = clock.clone();
+        let gaps = clock.gaps(first_micros, last_micros);
+        let first_minute = clock.local_minute(first_micros);
+        let last_minute = clock.local_minute(last_micros);
+        let mut sorted = changes_by_day.to_vec();
+        sorted.sort_unstable();
+        let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
+        let lived_in = changes_by_day
+            .iter()
+            .map(|&changes| median < BUSY_ENOUGH || changes * QUIET_PART >= median)
+            .collect();
+        Self {
+            first_day: first_minute.div_euclid(MINUTES_PER_DAY),
+            first_minute,
+            last_minute,
+            lived_in,
+            gaps,
+        }
+    }
+
+    /// How many days there are, lived in or not.
+    pub fn len(&self) -> usize {
+        self.lived_in.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lived_in.is_empty()
+    }
+
+    /// How many of them count.
+    pub fn lived_in(&self) -> usize {
+        self.lived_in.iter().filter(|&&lived| lived).count()
+    }
+
+    /// Position of a local day (days since 1970) in this range.
+    pub fn index(&self, day: i64) -> Option<usize> {
+        usize::try_from(day - self.first_day)
+            .ok()
+            .filter(|&index| index < self.lived_in.len())
+    }
+
+    /// The day at this position has data, the people were there, and it is of the class.
+    pub fn counts(&self, index: usize, class: DayClass) -> bool {
+        self.lived_in[index] && is_of(class, self.first_day + index as i64)
+    }
+
+    /// Whether something could have been seen at this minute (which may lie before 0 or after 1439) of that day.
+    pub fn could_happen(&self, index: usize, class: DayClass, minute: i64) -> bool {
+        let local = (self.first_day + index as i64) * MINUTES_PER_DAY + minute;
+        self.counts(index, class)
+            && (self.first_minute..=self.last_minute).contains(&local)
+            && !self
+                .gaps
+                .iter()
+                .any(|&(from, until)| (from..until).contains(&local))
+    }
+}
+
+/// Whether a local day (days since 1970) belongs to the class.
+pub fn is_of(class: DayClass, day: i64) -> bool {
+    // 1970-01-01 was a Thursday; Monday is 0.
+    let weekend = (day + 3).rem_euclid(7) >= 5;
+    match class {
+        DayClass::All => true,
+        DayClass::Weekday => !weekend,
+        DayClass::Weekend => weekend,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn micros(text: &str) -> i64 {
+        text.parse::<Timestamp>().unwrap().as_microsecond()
+    }
+
+    fn berlin() -> LocalClock {
+        LocalClock::new(TimeZone::get("Europe/Berlin").unwrap())
+    }
+
+    #[test]
+    fn local_minutes_agree_with_the_calendar_across_both_changes_of_the_clocks() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let mut clock = berlin();
+        let start = micros("2026-01-01T00:00:00Z");
+        for step in 0..17_520 {
+            // Half hours of a year, twice through the seam.
+            let at = start + step * 1_800 * MICROS_PER_SECOND;
+            let zoned = Timestamp::from_microsecond(at)
+                .unwrap()
+                .to_zoned(zone.clone());
+            let minute = clock.local_minute(at).rem_euclid(MINUTES_PER_DAY);
+            assert_eq!(
+                minute,
+                i64::from(zoned.hour()) * 60 + i64::from(zoned.minute()),
+                "{zoned}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_minute_that_the_clocks_skip_is_no_opportunity() {
+        let clock = berlin();
+        let (first, last) = (
+            micros("2026-03-28T00:00:00+01:00"),
+            micros("2026-03-30T23:00:00+02:00"),
+        );
+        let days = Days::new(&clock, first, last, &[1, 1, 1]);
+        assert!(days.could_happen(0, DayClass::All, 150));
+        assert!(
+            !days.could_happen(1, DayClass::All, 150),
+            "02:30 does not exist on 2026-03-29"
+        );
+        assert!(days.could_happen(1, DayClass::All, 180));
+        assert!(days.could_happen(2, DayClass::All, 150));
+    }
+
+    #[test]
+    fn a_minute_that_comes_twice_is_one_minute_of_one_day() {
+        let mut clock = berlin();
+        let first = clock.local_minute(micros("2026-10-25T02:30:00+02:00"));
+        let second = clock.local_minute(micros("2026-10-25T02:30:00+01:00"));
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn days_without_data_and_days_away_do_not_count() {
+        let clock = berlin();
+        let (first, last) = (
+            micros("2026-06-01T00:00:00+02:00"),
+            micros("2026-06-05T23:59:00+02:00"),
+        );
+        let days = Days::new(&clock, first, last, &[100, 0, 90, 10, 110]);
+        let counted: Vec<bool> = (0..5).map(|day| days.counts(day, DayClass::All)).collect();
+        assert_eq!(counted, [true, false, true, false, true]);
+    }
+
+    #[test]
+    fn in_a_home_with_few_changes_an_empty_day_counts() {
+        let clock = berlin();
+        let (first, last) = (
+            micros("2026-06-01T00:00:00+02:00"),
+            micros("2026-06-03T23:59:00+02:00"),
+        );
+        assert_eq!(Days::new(&clock, first, last, &[1, 0, 1]).lived_in(), 3);
+    }
+
+    #[test]
+    fn saturday_and_sunday_are_the_weekend() {
+        // 2026-11-23 is a Monday.
+        let monday = 20_780;
+        let weekend: Vec<bool> = (monday..monday + 7)
+            .map(|day| is_of(DayClass::Weekend, day))
+            .collect();
+        assert_eq!(weekend, [false, false, false, false, false, true, true]);
+    }
+}

@@ -1,0 +1,82 @@
+//! What a run looked at and what it left out: the numbers that make its silence believable.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a change was not used as evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// An entity that follows whoever walks by, such as a motion sensor.
+    Ambient,
+    /// Caused by an automation or a script.
+    Automation,
+    /// The row of an automation or script itself.
+    AutomationItself,
+    /// More changes a day than single moments could be told apart.
+    Chatty,
+    /// The first state that is known: how things stood, not something that happened.
+    FirstSight,
+    /// A text rather than a state.
+    FreeText,
+    /// Nobody acts on it: the sun, a forecast, a diagnostic.
+    NotActedUpon,
+    /// A measurement.
+    Numeric,
+    /// Where somebody is.
+    Person,
+    /// The entity was removed.
+    Removed,
+    /// The state was the same before.
+    Repeated,
+    /// An entity that runs by night as it does by day, such as a refrigerator.
+    SelfRunning,
+    /// Written while Home Assistant was starting.
+    Startup,
+    /// To or from `unavailable` or `unknown`.
+    Unavailable,
+}
+
+/// Changes left out, by reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeftOut(BTreeMap<Reason, u64>);
+
+impl LeftOut {
+    /// Counts changes under a reason.
+    pub fn add(&mut self, reason: Reason, changes: u64) {
+        *self.0.entry(reason).or_default() += changes;
+    }
+
+    /// Changes left out for this reason.
+    pub fn get(&self, reason: Reason) -> u64 {
+        self.0.get(&reason).copied().unwrap_or(0)
+    }
+
+    /// Changes left out for any reason.
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+}
+
+/// One run in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Changes taken in.
+    pub events_seen: u64,
+    /// Changes that were used as evidence.
+    pub events_kept: u64,
+    /// The others, by reason. With `events_kept` they add up to `events_seen`.
+    pub left_out: LeftOut,
+    /// Local days between the first and the last change.
+    pub days: usize,
+    /// Those of them on which there was data and the home was lived in.
+    pub days_lived_in: usize,
+    /// Hypotheses tested: entity, state and day class with enough days.
+    pub hypotheses: usize,
+    /// Windows of the day looked at for them.
+    pub windows: usize,
+    /// Habits that would have been told without the cut at the false discovery rate.
+    pub candidates: usize,
+}

@@ -1,0 +1,145 @@
+//! How much more than chance: tails, bounds, and the control of false discoveries.
+
+/// Natural logarithm of `n!`.
+fn ln_factorial(n: u32) -> f64 {
+    if n < 20 {
+        return (2..=n).map(|k| f64::from(k).ln()).sum();
+    }
+    // Stirling's series; at 20 the error is below 1e-12.
+    let x = f64::from(n) + 1.0;
+    (x - 0.5) * x.ln() - x + 0.5 * (2.0 * std::f64::consts::PI).ln() + 1.0 / (12.0 * x)
+        - 1.0 / (360.0 * x.powi(3))
+}
+
+fn ln_choose(n: u32, k: u32) -> f64 {
+    ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
+}
+
+/// Probability of at least `hits` successes in `trials`, each with `chance`.
+///
+/// Used with the mean of unequal chances: by Hoeffding's inequality of 1956 the result is then not smaller than the true one
+/// as soon as `hits` lies above the expected number by one, which is the only case of interest.
+pub fn binomial_tail(trials: u32, hits: u32, chance: f64) -> f64 {
+    if hits == 0 || chance >= 1.0 {
+        return 1.0;
+    }
+    if hits > trials || chance <= 0.0 {
+        return 0.0;
+    }
+    let (ln_p, ln_q) = (chance.ln(), (-chance).ln_1p());
+    let terms = (hits..=trials)
+        .map(|k| (ln_choose(trials, k) + f64::from(k) * ln_p + f64::from(trials - k) * ln_q).exp());
+    terms.sum::<f64>().min(1.0)
+}
+
+/// Two-sided 95 % quantile of the normal distribution.
+const Z: f64 = 1.959_964;
+
+/// Lower end of the 95 % Wilson interval of the share `hits / trials`.
+pub fn wilson_lower(trials: u32, hits: u32) -> f64 {
+    if trials == 0 {
+        return 0.0;
+    }
+    let (n, share) = (f64::from(trials), f64::from(hits) / f64::from(trials));
+    let centre = share + Z * Z / (2.0 * n);
+    let margin = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+    ((centre - margin) / (1.0 + Z * Z / n)).clamp(0.0, 1.0)
+}
+
+/// Fisher's exact test, one-sided: probability that the first of two groups gets so many (`first.0` of `first.1`) or more of all successes by chance.
+pub fn fisher_greater(first: (u32, u32), second: (u32, u32)) -> f64 {
+    let (successes, trials) = (first.0 + second.0, first.1 + second.1);
+    let most = successes.min(first.1);
+    let all = ln_choose(trials, successes);
+    (first.0..=most)
+        .filter(|&k| successes - k <= second.1)
+        .map(|k| (ln_choose(first.1, k) + ln_choose(second.1, successes - k) - all).exp())
+        .sum::<f64>()
+        .min(1.0)
+}
+
+/// Benjamini and Hochberg's adjusted p-values (q-values), in the order given. `tried` is the number of hypotheses of the
+/// whole run, of which `p_values` are those that were worth writing down; the others count as p = 1.
+pub fn q_values(p_values: &[f64], tried: usize) -> Vec<f64> {
+    let tried = tried.max(p_values.len()) as f64;
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|&a, &b| p_values[b].total_cmp(&p_values[a]));
+    let mut q_values = vec![1.0; p_values.len()];
+    let mut smallest: f64 = 1.0;
+    for (place, &index) in order.iter().enumerate() {
+        let rank = (p_values.len() - place) as f64;
+        smallest = smallest.min(p_values[index] * tried / rank);
+        q_values[index] = smallest;
+    }
+    q_values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(left: f64, right: f64) {
+        assert!(
+            (left - right).abs() <= 1e-9 * right.abs().max(1e-9),
+            "{left} is not {right}"
+        );
+    }
+
+    #[test]
+    fn the_binomial_tail_agrees_with_sums_by_hand() {
+        close(binomial_tail(3, 2, 0.5), 0.5);
+        close(binomial_tail(10, 10, 0.1), 1e-10);
+        close(binomial_tail(4, 1, 0.25), 1.0 - 0.75_f64.powi(4));
+        close(binomial_tail(60, 0, 0.3), 1.0);
+        close(binomial_tail(5, 6, 0.3), 0.0);
+        // 1 - P(X <= 39) for n = 100, p = 0.3, from exact rational arithmetic.
+        assert!(
+            (binomial_tail(100, 40, 0.3) - 0.020_988_576_0).abs() < 1e-7,
+            "{}",
+            binomial_tail(100, 40, 0.3)
+        );
+    }
+
+    #[test]
+    fn factorials_agree_on_both_sides_of_the_seam() {
+        let by_sum = |n: u32| (2..=n).map(|k| f64::from(k).ln()).sum::<f64>();
+        for n in [0, 1, 19, 20, 21, 170, 1000] {
+            assert!(
+                (ln_factorial(n) - by_sum(n)).abs() < 1e-9 * by_sum(n).max(1.0),
+                "{n}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_wilson_bound_is_modest_with_few_days() {
+        assert!((wilson_lower(10, 10) - 0.722_467).abs() < 1e-5);
+        assert!(
+            (wilson_lower(21, 19) - 0.710_87).abs() < 1e-3,
+            "{}",
+            wilson_lower(21, 19)
+        );
+        assert!(wilson_lower(3, 3) < 0.45);
+        close(wilson_lower(0, 0), 0.0);
+    }
+
+    #[test]
+    fn fisher_sees_a_difference_between_weekdays_and_weekends() {
+        assert!(fisher_greater((9, 10), (0, 4)) < 0.01);
+        assert!(fisher_greater((9, 10), (4, 4)) > 0.5);
+        close(fisher_greater((1, 1), (0, 1)), 0.5);
+    }
+
+    #[test]
+    fn q_values_rise_with_everything_that_was_tried() {
+        let few = q_values(&[0.001, 0.02, 0.5], 3);
+        close(few[0], 0.003);
+        close(few[1], 0.03);
+        let many = q_values(&[0.001, 0.02, 0.5], 300);
+        close(many[0], 0.3);
+        assert!(many.iter().all(|&q| q <= 1.0));
+        // Monotone: a smaller p never has the larger q.
+        let tied = q_values(&[0.01, 0.011, 0.012], 3);
+        close(tied[0], 0.012);
+    }
+}

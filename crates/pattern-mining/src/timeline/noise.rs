@@ -1,0 +1,120 @@
+//! What is no evidence whatever its order: kinds of entities and kinds of states.
+
+use crate::calendar::MINUTES_PER_DAY;
+use crate::report::Reason;
+use crate::timeline::Moment;
+
+/// An entity that was seen in more different states than this tells a text, not a state.
+pub(super) const MAX_STATES: usize = 16;
+/// A longer state is a text.
+const MAX_STATE_CHARS: usize = 40;
+
+/// An entity that changes at least this often a day …
+const BUSY_CHANGES_PER_DAY: usize = 8;
+/// … with at least this part of it in the dead of night, is run by a thermostat or a timer, not by people. Evenly spread it would be a sixth.
+const NIGHT_PART: f64 = 0.11;
+/// The dead of night: minutes of the day.
+const NIGHT: std::ops::Range<i64> = 60..300;
+
+/// Domains whose entities are not acted upon: clocks, forecasts, pictures, and moments whose state is their own instant.
+const NOT_ACTED_UPON: [&str; 20] = [
+    "ai_task",
+    "assist_satellite",
+    "button",
+    "calendar",
+    "camera",
+    "conversation",
+    "counter",
+    "event",
+    "image",
+    "input_button",
+    "notify",
+    "persistent_notification",
+    "scene",
+    "schedule",
+    "stt",
+    "sun",
+    "tts",
+    "update",
+    "weather",
+    "zone",
+];
+/// Domains whose rows tell which contexts belong to automations.
+const AUTOMATED: [&str; 2] = ["automation", "script"];
+/// Where people are is looked at only when they allow it; this release does not.
+const PEOPLE: [&str; 2] = ["device_tracker", "person"];
+/// Device classes that follow whoever walks by.
+const AMBIENT: [&str; 6] = [
+    "motion",
+    "moving",
+    "occupancy",
+    "presence",
+    "sound",
+    "vibration",
+];
+/// Device classes that tell the health of a device, not what somebody did.
+const DIAGNOSTIC: [&str; 7] = [
+    "battery",
+    "battery_charging",
+    "connectivity",
+    "problem",
+    "running",
+    "tamper",
+    "update",
+];
+
+/// Why nothing of a domain is looked at.
+pub(super) fn check_domain(domain: &str) -> Option<Reason> {
+    if PEOPLE.contains(&domain) {
+        Some(Reason::Person)
+    } else if NOT_ACTED_UPON.contains(&domain) {
+        Some(Reason::NotActedUpon)
+    } else if AUTOMATED.contains(&domain) {
+        Some(Reason::AutomationItself)
+    } else {
+        None
+    }
+}
+
+/// Why nothing of a device class is looked at.
+pub(super) fn check_device_class(class: &str) -> Option<Reason> {
+    if AMBIENT.contains(&class) {
+        Some(Reason::Ambient)
+    } else if DIAGNOSTIC.contains(&class) {
+        Some(Reason::NotActedUpon)
+    } else {
+        None
+    }
+}
+
+pub(super) fn is_gone(state: &str) -> bool {
+    matches!(state, "unavailable" | "unknown" | "")
+}
+
+/// Whether a text can be a state that people would name, or why not.
+pub(super) fn check_state(state: &str) -> Result<(), Reason> {
+    if state.parse::<f64>().is_ok() {
+        Err(Reason::Numeric)
+    } else if state.chars().count() > MAX_STATE_CHARS || looks_like_an_instant(state) {
+        Err(Reason::FreeText)
+    } else {
+        Ok(())
+    }
+}
+
+/// `2026-11-23T…`: timestamp sensors and buttons.
+fn looks_like_an_instant(state: &str) -> bool {
+    let bytes = state.as_bytes();
+    bytes.len() >= 10
+        && bytes[..4].iter().all(u8::is_ascii_digit)
+        && bytes[4] == b'-'
+        && bytes[7] == b'-'
+}
+
+/// Whether an entity is as busy in the dead of night as by day. `moments` are its changes on `days` days.
+pub(super) fn runs_by_itself(moments: &[Moment], days: usize) -> bool {
+    let is_night = |moment: &&Moment| NIGHT.contains(&moment.minute.rem_euclid(MINUTES_PER_DAY));
+    let by_night = moments.iter().filter(is_night).count();
+    moments.len() >= BUSY_CHANGES_PER_DAY * days.max(1)
+        && by_night as f64 >= NIGHT_PART * moments.len() as f64
+}

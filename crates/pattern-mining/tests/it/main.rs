@@ -1,0 +1,5 @@
+//! What the miner finds in homes with planted habits, and that it finds nothing where there is nothing.
+
+mod home;
+mod nothing;
+mod planted;
