@@ -157,6 +157,7 @@ impl Telemetry {
     }
 
     fn provider(&self, endpoint: &Url) -> Result<SdkTracerProvider, String> {
+        crate::tls::install();
         let exporter = SpanExporter::builder()
             .with_http()
             .with_endpoint(endpoint.as_str())
