@@ -149,29 +149,14 @@ async fn states(
     known: &Dictionaries,
     batch: &[ValidEvent],
 ) -> Result<HashMap<String, i64>, sqlx::Error> {
-    let wanted: HashSet<&str> = batch
-        .iter()
-        .filter_map(|event| event.state.as_deref())
-        .filter(|state| !known.states.contains_key(*state))
-        .collect();
-    if wanted.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let list = json!(wanted).to_string();
-    query("INSERT INTO event_states (state) SELECT value FROM json_each($1) WHERE true ON CONFLICT DO NOTHING")
-        .bind(&list)
-        .execute(&mut *connection)
-        .await?;
-    let found = query(
+    let used = batch.iter().filter_map(|event| event.state.as_deref());
+    texts(
+        connection,
+        used.filter(|state| !known.states.contains_key(*state)).collect(),
+        "INSERT INTO event_states (state) SELECT value FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
         "SELECT state, id FROM event_states WHERE state IN (SELECT value FROM json_each($1))",
     )
-    .bind(&list)
-    .fetch_all(connection)
-    .await?;
-    found
-        .into_iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .collect()
+    .await
 }
 
 async fn users(
@@ -179,25 +164,31 @@ async fn users(
     known: &Dictionaries,
     batch: &[ValidEvent],
 ) -> Result<HashMap<String, i64>, sqlx::Error> {
-    let wanted: HashSet<&str> = batch
+    let used = batch
         .iter()
-        .filter_map(|event| event.context.user_id.as_deref())
-        .filter(|user| !known.users.contains_key(*user))
-        .collect();
+        .filter_map(|event| event.context.user_id.as_deref());
+    texts(
+        connection,
+        used.filter(|user| !known.users.contains_key(*user)).collect(),
+        "INSERT INTO event_users (user_id) SELECT value FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
+        "SELECT user_id, id FROM event_users WHERE user_id IN (SELECT value FROM json_each($1))",
+    )
+    .await
+}
+
+/// Ids of texts in a table that has each once: makes those that are missing, then reads all.
+async fn texts(
+    connection: &mut SqliteConnection,
+    wanted: HashSet<&str>,
+    make: &'static str,
+    read: &'static str,
+) -> Result<HashMap<String, i64>, sqlx::Error> {
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
     let list = json!(wanted).to_string();
-    query("INSERT INTO event_users (user_id) SELECT value FROM json_each($1) WHERE true ON CONFLICT DO NOTHING")
-        .bind(&list)
-        .execute(&mut *connection)
-        .await?;
-    let found = query(
-        "SELECT user_id, id FROM event_users WHERE user_id IN (SELECT value FROM json_each($1))",
-    )
-    .bind(&list)
-    .fetch_all(connection)
-    .await?;
+    query(make).bind(&list).execute(&mut *connection).await?;
+    let found = query(read).bind(&list).fetch_all(connection).await?;
     found
         .into_iter()
         .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
