@@ -67,6 +67,10 @@ impl Chain {
         let mut env = Env::from_pairs([
             ("HA_HTTP_URL", home.url()),
             ("HA_TOKEN", TOKEN.to_owned()),
+            (
+                "SPOOL_DIR",
+                folder.path().join("spool").display().to_string(),
+            ),
             ("DATA_API_URL", store_url.clone()),
             ("DATA_API_KEY", KEY.to_owned()),
         ]);

@@ -42,6 +42,7 @@ impl Config {
         if is_demo || !env.is_set(&["DATABASE_URL"]) {
             env.set_default("DATA_API_DATABASE_URL", file("homeiq.db"));
         }
+        env.set_default("SPOOL_DIR", data_dir.join("spool").display().to_string());
         // Two services with tables cannot share one file.
         env.set_default("PATTERN_DATABASE_URL", file("ai-pattern-service.db"));
         env.set_default(

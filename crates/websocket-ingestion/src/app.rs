@@ -16,11 +16,13 @@ use tokio::net::TcpListener;
 
 use crate::buffer::Buffer;
 use crate::config::Config;
+use crate::delivery::Delivery;
 use crate::enrich::Enrichment;
 use crate::gaps::Gaps;
 use crate::home_assistant::supervisor;
 use crate::http;
 use crate::sink::DataApiSink;
+use crate::spool::Spool;
 use crate::status::Status;
 
 /// websocket-ingestion as a program.
@@ -80,6 +82,7 @@ impl App {
         let address = listener.local_addr()?;
         let health = Health::new();
         let status = Arc::new(Status::default());
+        let spool = open_spool(&config, &status)?;
         let data_api = DataApi::new(config.data_api.clone())?;
         let sink = DataApiSink::new(data_api.clone(), Arc::clone(&status), health.clone());
         let shared = Shared {
@@ -102,18 +105,11 @@ impl App {
             http::router(shared.clone()),
         );
         let stop = tasks.stopping();
-        let (buffer, size, patience) = (
-            Arc::clone(&shared.buffer),
-            shared.config.batch_size,
-            shared.config.batch_timeout,
-        );
-        tasks.spawn(
-            "data-api-sink",
-            shared
-                .sink
-                .clone()
-                .run(buffer, size, patience, stop.clone()),
-        );
+        let delivery = Delivery {
+            shared: shared.clone(),
+            spool: Arc::new(Mutex::new(spool)),
+        };
+        tasks.spawn("delivery", delivery.run(stop.clone()));
         tasks.spawn("home-assistant", async move {
             tokio::select! {
                 () = look_back(&shared) => {}
@@ -123,6 +119,25 @@ impl App {
         });
         Ok(Self { address })
     }
+}
+
+fn open_spool(config: &Config, status: &Status) -> Result<Spool, Failure> {
+    let folder = &config.spool_dir;
+    let (spool, opened) = Spool::open(folder, config.spool_max_bytes)
+        .map_err(|error| format!("cannot use the spool in {}: {error}. Set SPOOL_DIR to a folder that this user may write", folder.display()))?;
+    if opened.records > 0 {
+        tracing::info!(
+            events = opened.records,
+            "events of the last run wait in the spool"
+        );
+    }
+    if opened.damaged > 0 {
+        status.dropped("spool_damaged", opened.damaged);
+        tracing::error!(files = opened.damaged, folder = %folder.display(),
+            "the spool was damaged: what stood before the damage is kept, the damaged files are set aside as *.damaged");
+    }
+    status.spooled(spool.records(), spool.bytes());
+    Ok(spool)
 }
 
 /// Finds out what is stored already, so that what is missing can be read from Home Assistant's history. A data-api that is

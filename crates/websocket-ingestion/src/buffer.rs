@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// Events that wait to be sent, oldest first.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    waiting: Mutex<VecDeque<NewEvent>>,
+    waiting: Mutex<VecDeque<(Instant, NewEvent)>>,
     more: Notify,
     capacity: usize,
 }
@@ -33,7 +33,21 @@ impl Buffer {
         } else {
             None
         };
-        waiting.push_back(event);
+        waiting.push_back((Instant::now(), event));
+        drop(waiting);
+        self.more.notify_one();
+        dropped.map(|(_, event)| event)
+    }
+
+    /// Puts events back that could not be handed on, in front of the others. What finds no room, the oldest, is returned.
+    pub(crate) fn put_back(&self, events: Vec<NewEvent>) -> Vec<NewEvent> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = self.capacity.saturating_sub(waiting.len());
+        let mut dropped = events;
+        let kept = dropped.split_off(dropped.len().saturating_sub(room));
+        for event in kept.into_iter().rev() {
+            waiting.push_front((Instant::now(), event));
+        }
         drop(waiting);
         self.more.notify_one();
         dropped
@@ -47,28 +61,42 @@ impl Buffer {
             .len()
     }
 
-    /// The next batch: as soon as `size` events wait, or `patience` after the first one.
-    pub(crate) async fn next_batch(&self, size: usize, patience: Duration) -> Vec<NewEvent> {
-        while self.len() == 0 {
+    /// The next batch: as soon as `size` events wait, or `patience` after the first of them came. Also how long that one waited.
+    pub(crate) async fn next_batch(
+        &self,
+        size: usize,
+        patience: Duration,
+    ) -> (Vec<NewEvent>, Duration) {
+        let first = loop {
+            if let Some(first) = self.oldest() {
+                break first;
+            }
             self.more.notified().await;
-        }
-        let deadline = Instant::now() + patience;
+        };
         while self.len() < size {
-            if tokio::time::timeout_at(deadline, self.more.notified())
+            if tokio::time::timeout_at(first + patience, self.more.notified())
                 .await
                 .is_err()
             {
                 break;
             }
         }
-        self.take(size)
+        (self.take(size), first.elapsed())
+    }
+
+    fn oldest(&self) -> Option<Instant> {
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .front()
+            .map(|(came, _)| *came)
     }
 
     /// Up to `size` events, without waiting.
     pub(crate) fn take(&self, size: usize) -> Vec<NewEvent> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let size = size.max(1).min(waiting.len());
-        waiting.drain(..size).collect()
+        waiting.drain(..size).map(|(_, event)| event).collect()
     }
 }
 
@@ -108,12 +136,12 @@ pub(crate) mod tests {
         }
         let begun = Instant::now();
         assert_eq!(
-            states(&buffer.next_batch(3, Duration::from_secs(1)).await),
+            states(&buffer.next_batch(3, Duration::from_secs(1)).await.0),
             ["0", "1", "2"]
         );
         assert_eq!(begun.elapsed(), Duration::ZERO);
         assert_eq!(
-            states(&buffer.next_batch(3, Duration::from_secs(1)).await),
+            states(&buffer.next_batch(3, Duration::from_secs(1)).await.0),
             ["3", "4"]
         );
         assert_eq!(begun.elapsed(), Duration::from_secs(1));
@@ -125,5 +153,14 @@ pub(crate) mod tests {
         assert!(buffer.push(event(0)).is_none() && buffer.push(event(1)).is_none());
         assert_eq!(buffer.push(event(2)).unwrap().state.as_deref(), Some("0"));
         assert_eq!(states(&buffer.take(10)), ["1", "2"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_put_back_comes_first_and_the_oldest_gives_way() {
+        let buffer = Buffer::new(3);
+        buffer.push(event(7));
+        let dropped = buffer.put_back((3..7).map(event).collect());
+        assert_eq!(states(&dropped), ["3", "4"]);
+        assert_eq!(states(&buffer.take(10)), ["5", "6", "7"]);
     }
 }

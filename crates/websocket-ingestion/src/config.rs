@@ -1,5 +1,6 @@
 //! Settings of websocket-ingestion.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -21,8 +22,14 @@ pub struct Config {
     pub batch_size: usize,
     /// Longest time that an event waits for its batch to fill.
     pub batch_timeout: Duration,
-    /// Most events that wait in memory while data-api is away.
+    /// Most events that wait in memory on their way to data-api or to the spool.
     pub buffer_events: usize,
+    /// Folder of the events that data-api has not taken yet.
+    pub spool_dir: PathBuf,
+    /// Most bytes of it.
+    pub spool_max_bytes: u64,
+    /// Longest time that an event is in memory only.
+    pub spool_sync_interval: Duration,
     /// Days of history to read at the first start; none: all there are.
     pub backfill_days: Option<u32>,
     /// Web pages that may call.
@@ -103,8 +110,25 @@ impl Config {
             buffer_events: env.value(
                 &["INGEST_BUFFER_EVENTS"],
                 "50000",
-                "Most events that wait in memory while data-api is away, about 1 KB each; beyond it the oldest become a gap.",
+                "Most events that wait in memory for data-api or the disk, about 1 KB each; beyond it the oldest become a gap.",
             ),
+            spool_dir: env.value(
+                &["SPOOL_DIR"],
+                "./data/spool",
+                "Folder of the events that data-api has not taken yet; they survive a restart.",
+            ),
+            spool_max_bytes: env.value(
+                &["SPOOL_MAX_BYTES"],
+                "1073741824",
+                "Most bytes of the spool; beyond it the oldest events become a gap.",
+            ),
+            spool_sync_interval: env
+                .value::<Seconds>(
+                    &["SPOOL_SYNC_INTERVAL"],
+                    "0.25",
+                    "Longest time that an event is in memory only, in seconds: by then data-api has it, or the disk.",
+                )
+                .0,
             backfill_days: env.optional(
                 &["BACKFILL_INITIAL_DAYS"],
                 "Days of Home Assistant's history to read at the first start; unset: all that it has; 0: none.",

@@ -17,8 +17,10 @@ pub(crate) enum Reason {
     Disconnected,
     /// This service did not run.
     NotRunning,
-    /// data-api was away for longer than the buffer could hold.
+    /// Events came faster than they could be handed on.
     BufferFull,
+    /// data-api was away for longer than the spool could hold.
+    SpoolFull,
 }
 
 impl Reason {
@@ -27,6 +29,7 @@ impl Reason {
             Self::Disconnected => "disconnected",
             Self::NotRunning => "not_running",
             Self::BufferFull => "buffer_full",
+            Self::SpoolFull => "spool_full",
         }
     }
 }
@@ -91,6 +94,16 @@ impl Gaps {
             start: newest,
             end: now,
             reason: Reason::NotRunning,
+            backfilled: None,
+        });
+    }
+
+    /// The spool let go of the events of this span.
+    pub(crate) fn spool_full(&self, start: UtcMicros, end: UtcMicros) {
+        self.lock().add(Gap {
+            start,
+            end,
+            reason: Reason::SpoolFull,
             backfilled: None,
         });
     }

@@ -4,6 +4,7 @@ mod app;
 mod backfill;
 mod buffer;
 mod config;
+mod delivery;
 mod enrich;
 mod gaps;
 mod home_assistant;
@@ -11,6 +12,7 @@ mod http;
 mod normalize;
 mod registry;
 mod sink;
+mod spool;
 mod status;
 
 pub use app::{App, WebsocketIngestion};

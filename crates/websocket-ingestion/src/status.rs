@@ -49,6 +49,8 @@ pub(crate) struct Facts {
     pub(crate) imported_rows: usize,
     pub(crate) imported_back_to: Option<UtcMicros>,
     pub(crate) import_done: bool,
+    pub(crate) spool_records: u64,
+    pub(crate) spool_bytes: u64,
 }
 
 impl Status {
@@ -140,6 +142,13 @@ impl Status {
             *self.lock().dropped.entry(reason).or_default() += count;
             metrics::counter!("homeiq_events_dropped_total", "reason" => reason).increment(count);
         }
+    }
+
+    pub(crate) fn spooled(&self, records: u64, bytes: u64) {
+        let mut facts = self.lock();
+        (facts.spool_records, facts.spool_bytes) = (records, bytes);
+        metrics::gauge!("homeiq_spool_records").set(records as f64);
+        metrics::gauge!("homeiq_spool_bytes").set(bytes as f64);
     }
 
     pub(crate) fn registry(&self, devices: usize, entities: usize) {

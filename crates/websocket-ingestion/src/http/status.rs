@@ -116,6 +116,7 @@ pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
         },
         "delivery": {"stored": facts.stored, "duplicates": facts.duplicates, "dropped": facts.dropped,
             "waiting": shared.buffer.len(), "capacity": shared.config.buffer_events},
+        "spool": {"records": facts.spool_records, "bytes": facts.spool_bytes, "max_bytes": shared.config.spool_max_bytes},
         "registry": {"devices": facts.devices, "entities": facts.entities},
         "backfill": {"rows": facts.imported_rows, "back_to": facts.imported_back_to, "done": facts.import_done},
         "gaps": shared.gaps.told(),

@@ -1,22 +1,16 @@
 //! Delivery to data-api: a batch is let go of only after its commit.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::api::events::NewEvent;
 use common::health::Health;
-use common::lifecycle::Failure;
 use common::retry::RetryPolicy;
 use data_api_client::{CallFailed, DataApi};
-use tokio_util::sync::CancellationToken;
 
-use crate::buffer::Buffer;
 use crate::status::Status;
 
 /// Name of the part in `/health`.
 const PART: &str = "data_api";
-/// Time to hand over what is left when the process stops.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Sends batches to data-api.
 #[derive(Debug, Clone)]
@@ -33,49 +27,6 @@ impl DataApiSink {
             status,
             health,
         }
-    }
-
-    /// Sends what the buffer holds, until the process stops and the buffer is empty.
-    pub(crate) async fn run(
-        self,
-        buffer: Arc<Buffer>,
-        size: usize,
-        patience: Duration,
-        stop: CancellationToken,
-    ) -> Result<(), Failure> {
-        let mut unsent = Vec::new();
-        while !stop.is_cancelled() {
-            tokio::select! {
-                batch = buffer.next_batch(size, patience) => unsent = batch,
-                () = stop.cancelled() => break,
-            }
-            tokio::select! {
-                _ = self.deliver(&unsent) => unsent.clear(),
-                () = stop.cancelled() => {}
-            }
-        }
-        // Sending a batch again is safe: data-api knows what it has.
-        let flush = async {
-            loop {
-                if unsent.is_empty() {
-                    unsent = buffer.take(size);
-                }
-                if unsent.is_empty() {
-                    return;
-                }
-                self.deliver(&unsent).await;
-                unsent.clear();
-            }
-        };
-        if tokio::time::timeout(LAST_WORDS, flush).await.is_err() {
-            let left = unsent.len() + buffer.len();
-            self.status.dropped("stopped", left as u64);
-            tracing::warn!(
-                events = left,
-                "stopped before data-api took these events; the next start looks for them in the history"
-            );
-        }
-        Ok(())
     }
 
     /// Delivers a batch, trying for as long as it takes. Returns how many of its events are new in the store.
@@ -135,11 +86,8 @@ impl DataApiSink {
 
     /// data-api did not answer; events wait.
     pub(crate) fn away(&self, error: &CallFailed) {
-        if self
-            .health
-            .degrade(PART, format!("{error}; events wait in memory"))
-        {
-            tracing::warn!("{error}; events wait in memory");
+        if self.health.degrade(PART, format!("{error}; events wait")) {
+            tracing::warn!("{error}; events wait");
         }
     }
 }

@@ -60,6 +60,7 @@ pub(crate) struct Ingestion {
     pub(crate) tasks: Tasks,
     pub(crate) client: DataApi,
     http: reqwest::Client,
+    _spool: TempDir,
 }
 
 impl Ingestion {
@@ -79,8 +80,10 @@ impl Ingestion {
 
     pub(crate) async fn with(store_port: u16, settings: &[(&str, &str)]) -> Self {
         let data_api = format!("http://127.0.0.1:{store_port}");
+        let spool = tempfile::tempdir().unwrap();
         let given = [
             ("WEBSOCKET_INGESTION_PORT", "0"),
+            ("SPOOL_DIR", spool.path().to_str().unwrap()),
             ("DATA_API_URL", data_api.as_str()),
             ("DATA_API_KEY", KEY),
         ];
@@ -112,6 +115,7 @@ impl Ingestion {
             tasks,
             client,
             http,
+            _spool: spool,
         }
     }
 

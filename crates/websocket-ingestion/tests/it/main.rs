@@ -9,3 +9,4 @@ mod chain;
 mod events;
 mod faults;
 mod missing;
+mod sudden_end;

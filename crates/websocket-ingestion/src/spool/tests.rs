@@ -1,0 +1,153 @@
+//! The spool on a real disk.
+
+use super::*;
+use crate::buffer::tests::event;
+
+const PLENTY: u64 = 1 << 30;
+
+fn batch(range: std::ops::Range<i64>) -> Vec<NewEvent> {
+    range.map(event).collect()
+}
+
+fn states(events: &[NewEvent]) -> Vec<i64> {
+    events
+        .iter()
+        .map(|event| event.state.as_deref().unwrap().parse().unwrap())
+        .collect()
+}
+
+/// Everything that waits, in order.
+fn drain(spool: &mut Spool) -> Vec<i64> {
+    let mut all = Vec::new();
+    loop {
+        let next = spool.peek(7).unwrap();
+        if next.events.is_empty() {
+            return all;
+        }
+        all.extend(states(&next.events));
+        spool.pass(&next).unwrap();
+    }
+}
+
+fn newest_file(folder: &Path) -> PathBuf {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    files.sort();
+    files.pop().unwrap()
+}
+
+#[test]
+fn what_was_added_comes_out_in_order_and_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!(opened, Opened::default());
+    spool.append(&batch(0..20)).unwrap();
+    spool.append(&batch(20..25)).unwrap();
+    assert_eq!(spool.records(), 25);
+    assert_eq!(drain(&mut spool), (0..25).collect::<Vec<_>>());
+    assert_eq!((spool.records(), spool.bytes()), (0, 0));
+    spool.append(&batch(25..26)).unwrap();
+    assert_eq!(drain(&mut spool), [25]);
+}
+
+#[test]
+fn a_restart_goes_on_where_the_position_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
+    spool.append(&batch(0..10)).unwrap();
+    let first = spool.peek(4).unwrap();
+    spool.pass(&first).unwrap();
+    drop(spool);
+    let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!(
+        opened,
+        Opened {
+            records: 6,
+            damaged: 0
+        }
+    );
+    spool.append(&batch(10..12)).unwrap();
+    assert_eq!(drain(&mut spool), (4..12).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_sudden_end_in_the_middle_of_a_record_loses_that_record_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
+    spool.append(&batch(0..5)).unwrap();
+    let path = newest_file(folder.path());
+    let length = std::fs::metadata(&path).unwrap().len();
+    OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(length - 3)
+        .unwrap();
+    let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!(
+        opened,
+        Opened {
+            records: 4,
+            damaged: 0
+        }
+    );
+    spool.append(&batch(9..10)).unwrap();
+    assert_eq!(drain(&mut spool), [0, 1, 2, 3, 9]);
+}
+
+#[test]
+fn damage_in_an_older_file_keeps_its_valid_part_and_sets_the_file_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
+    spool.append(&batch(0..5)).unwrap();
+    let damaged = newest_file(folder.path());
+    spool.new_segment().unwrap();
+    spool.append(&batch(5..8)).unwrap();
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&damaged, bytes).unwrap();
+    let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!(opened.damaged, 1);
+    let kept = drain(&mut spool);
+    assert!(
+        kept.starts_with(&[0, 1]) && kept.ends_with(&[5, 6, 7]) && kept.len() < 8,
+        "{kept:?}"
+    );
+    assert!(damaged.with_extension("damaged").exists());
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("0000000001.log"), "something else").unwrap();
+    let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!(
+        opened,
+        Opened {
+            records: 0,
+            damaged: 1
+        }
+    );
+    spool.append(&batch(0..1)).unwrap();
+    assert_eq!(drain(&mut spool), [0]);
+}
+
+#[test]
+fn a_full_spool_lets_the_oldest_go_and_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), 2_500).unwrap();
+    spool.append(&batch(0..10)).unwrap();
+    spool.new_segment().unwrap();
+    spool.append(&batch(10..20)).unwrap();
+    let lost = spool.append(&batch(20..30)).unwrap();
+    assert_eq!(lost.records, 10);
+    assert_eq!(
+        lost.span,
+        Some((event(0).last_updated, event(9).last_updated))
+    );
+    assert_eq!(drain(&mut spool), (10..30).collect::<Vec<_>>());
+}
