@@ -25,18 +25,33 @@ struct StateId {
     entity_id: String,
 }
 
-/// Reads what is missing: gaps first, then the time before what is stored.
+/// Reads what is missing: gaps first, then the time before what is stored; and, when the recorder has caught up, the end of it again.
 pub(crate) async fn run(shared: &Shared, calls: &Calls) -> Result<(), CallFailed> {
     let states: Vec<StateId> =
         serde_json::from_str(calls.call(json!({"type": "get_states"})).await?.get())?;
     let entities: Vec<String> = states.into_iter().map(|state| state.entity_id).collect();
+    let mut latest = None;
     for gap in shared.gaps.unfilled() {
         let rows = fill(shared, calls, &entities, &gap).await?;
         shared.gaps.filled(&gap, rows);
+        latest = latest.max(Some(gap.end));
         tracing::info!(start = %gap.start, end = %gap.end, rows, "read the history of a gap");
     }
     if let Some(before) = shared.import.take() {
+        latest = latest.max(Some(before));
         import(shared, calls, &entities, before).await?;
+    }
+    if let Some(end) = latest {
+        tokio::time::sleep(shared.config.timing.recorder_lag).await;
+        let rows = span(
+            shared,
+            calls,
+            &entities,
+            end.plus_seconds(-OVERLAP_SECONDS),
+            end,
+        )
+        .await?;
+        tracing::debug!(rows, "read the end of it again");
     }
     Ok(())
 }

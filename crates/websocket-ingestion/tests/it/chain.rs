@@ -99,6 +99,7 @@ impl Ingestion {
             token_poll: Duration::from_millis(50),
             registry_debounce: Duration::from_millis(50),
             startup_poll: Duration::from_millis(50),
+            recorder_lag: Duration::from_secs(2),
             ..Timing::default()
         };
         let client = DataApi::new(config.data_api.clone()).unwrap();
@@ -231,10 +232,16 @@ fn by_entity(
 
 /// A home in which only what a test does happens.
 pub(crate) async fn still_home() -> Simulator {
+    home_with_lag(Duration::ZERO).await
+}
+
+/// The same with a recorder that writes that late.
+pub(crate) async fn home_with_lag(recorder_lag: Duration) -> Simulator {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     Simulator::start(
         SimulatorConfig {
             past_days: 1,
+            recorder_lag,
             ..SimulatorConfig::still(TOKEN)
         },
         listener,

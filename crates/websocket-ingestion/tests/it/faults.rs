@@ -5,7 +5,7 @@ use std::time::Duration;
 use home_simulator::Simulator;
 use tokio::net::TcpListener;
 
-use crate::chain::{Ingestion, PATIENCE, Store, TOKEN, still_home};
+use crate::chain::{Ingestion, PATIENCE, Store, TOKEN, home_with_lag, still_home};
 
 #[tokio::test]
 async fn a_broken_connection_is_made_again_with_one_subscription_and_a_counted_gap() {
@@ -59,6 +59,30 @@ async fn changes_while_the_connection_was_away_come_from_the_history() {
     .await
     .unwrap();
     assert_eq!(ingestion.health().await["gaps"]["count"], 1);
+}
+
+#[tokio::test]
+async fn what_the_recorder_writes_late_is_read_a_second_time() {
+    let (home, store) = (
+        home_with_lag(Duration::from_secs(1)).await,
+        Store::new().await,
+    );
+    let ingestion = Ingestion::start(&home, store.port).await;
+    ingestion.subscribed().await;
+    home.burst(10).await;
+    home.drop_connections();
+    // Nobody listens now, and the history does not know it yet when it is asked first.
+    home.set_state("light.late", "on").unwrap();
+    ingestion
+        .until("the gap", |health| {
+            health["gaps"]["recent"][0]["backfilled"].is_number()
+        })
+        .await;
+    test_support::eventually("the late row", PATIENCE, async || {
+        (ingestion.stored("light.late").await.len() == 1).then_some(())
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
