@@ -1,4 +1,5 @@
 //! Request and response bodies of data-api: the only definition of each, used by the server and by its client.
 
 pub mod events;
+pub mod gaps;
 pub mod registry;

@@ -2,6 +2,7 @@
 
 mod call;
 pub mod events;
+pub mod gaps;
 pub mod registry;
 
 pub use call::{CallFailed, DataApi};

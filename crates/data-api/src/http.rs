@@ -2,6 +2,7 @@
 
 mod auth;
 mod events;
+mod gaps;
 mod ingest;
 mod instant;
 mod rate_limit;

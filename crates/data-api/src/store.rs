@@ -16,6 +16,7 @@ pub use database::failure::StoreFailure;
 pub use sqlite::areas::ReportedArea;
 pub use sqlite::devices::DeviceFilter;
 pub use sqlite::entities::EntityFilter;
+pub use sqlite::gaps::GapFilter;
 pub use sqlite::services::ReportedService;
 pub use sqlite::{Store, Totals};
 

@@ -110,6 +110,14 @@ impl App {
             spool: Arc::new(Mutex::new(spool)),
         };
         tasks.spawn("delivery", delivery.run(stop.clone()));
+        let (gaps, client, reporting) = (
+            Arc::clone(&shared.gaps),
+            shared.data_api.clone(),
+            stop.clone(),
+        );
+        tasks.spawn("gap-reports", async move {
+            gaps.report(&client, reporting).await
+        });
         tasks.spawn("home-assistant", async move {
             tokio::select! {
                 () = look_back(&shared) => {}
@@ -150,6 +158,10 @@ async fn look_back(shared: &Shared) {
             Ok(stats) => {
                 shared.sink.reached();
                 shared.import.set(stats.oldest.unwrap_or(now));
+                match shared.data_api.open_gaps().await {
+                    Ok(open) => shared.gaps.adopt(open.gaps),
+                    Err(error) => tracing::warn!(%error, "gaps of earlier runs are not looked for"),
+                }
                 if let Some(newest) = stats.newest {
                     shared.gaps.not_running(newest, now);
                 }

@@ -1,11 +1,11 @@
 //! Reads from Home Assistant's history what was not seen live: the time before the first start, and gaps.
 
+use common::api::gaps::Gap;
 use common::instant::UtcMicros;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::app::Shared;
-use crate::gaps::Gap;
 use crate::home_assistant::calls::{CallFailed, Calls};
 use crate::home_assistant::history;
 
@@ -31,7 +31,7 @@ pub(crate) async fn run(shared: &Shared, calls: &Calls) -> Result<(), CallFailed
         serde_json::from_str(calls.call(json!({"type": "get_states"})).await?.get())?;
     let entities: Vec<String> = states.into_iter().map(|state| state.entity_id).collect();
     let mut latest = None;
-    for gap in shared.gaps.unfilled() {
+    for gap in shared.gaps.open() {
         let rows = fill(shared, calls, &entities, &gap).await?;
         shared.gaps.filled(&gap, rows);
         latest = latest.max(Some(gap.end));

@@ -1,50 +1,24 @@
-//! Spans of time from which events may be missing, and why.
+//! Spans of time from which events may be missing, and why: kept here, reported to data-api, closed by reading the history.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use common::api::gaps::{Gap, GapClosure, GapReason};
 use common::instant::UtcMicros;
+use common::lifecycle::Failure;
+use data_api_client::DataApi;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 /// Gaps that are remembered one by one; older ones are only counted.
 const REMEMBERED: usize = 100;
+/// Between two reports.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Time for the last report when the process stops.
+const LAST_REPORT: Duration = Duration::from_secs(2);
 
-/// Why events may be missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Reason {
-    /// No connection to Home Assistant.
-    Disconnected,
-    /// This service did not run.
-    NotRunning,
-    /// Events came faster than they could be handed on.
-    BufferFull,
-    /// data-api was away for longer than the spool could hold.
-    SpoolFull,
-}
-
-impl Reason {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Disconnected => "disconnected",
-            Self::NotRunning => "not_running",
-            Self::BufferFull => "buffer_full",
-            Self::SpoolFull => "spool_full",
-        }
-    }
-}
-
-/// One span.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Gap {
-    pub(crate) start: UtcMicros,
-    pub(crate) end: UtcMicros,
-    pub(crate) reason: Reason,
-    /// Events of the span that were found in Home Assistant's history since; null until it was read.
-    pub(crate) backfilled: Option<usize>,
-}
-
-/// All gaps of this process.
+/// All gaps that this process knows.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps(Mutex<Inner>);
 
@@ -53,7 +27,14 @@ struct Inner {
     count: u64,
     total_seconds: f64,
     open_since: Option<UtcMicros>,
-    recent: VecDeque<Gap>,
+    recent: VecDeque<Known>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    gap: Gap,
+    /// data-api has it as it is.
+    reported: bool,
 }
 
 /// What `/health` tells of them.
@@ -67,6 +48,14 @@ pub(crate) struct Told {
 }
 
 impl Gaps {
+    /// Takes over gaps of earlier runs that are still open.
+    pub(crate) fn adopt(&self, open: Vec<Gap>) {
+        let mut inner = self.lock();
+        for gap in open.into_iter().rev() {
+            inner.remember(gap, true);
+        }
+    }
+
     /// The connection broke; `last_alive` is when it last showed life.
     pub(crate) fn disconnected(&self, last_alive: Option<UtcMicros>) {
         let mut inner = self.lock();
@@ -79,74 +68,60 @@ impl Gaps {
     pub(crate) fn reconnected(&self, now: UtcMicros) {
         let mut inner = self.lock();
         if let Some(start) = inner.open_since.take() {
-            inner.add(Gap {
-                start,
-                end: now,
-                reason: Reason::Disconnected,
-                backfilled: None,
-            });
+            inner.add(start, now, GapReason::Disconnected);
         }
     }
 
     /// Between the newest stored event and `now` nobody listened.
     pub(crate) fn not_running(&self, newest: UtcMicros, now: UtcMicros) {
-        self.lock().add(Gap {
-            start: newest,
-            end: now,
-            reason: Reason::NotRunning,
-            backfilled: None,
-        });
+        self.lock().add(newest, now, GapReason::NotRunning);
     }
 
     /// The spool let go of the events of this span.
     pub(crate) fn spool_full(&self, start: UtcMicros, end: UtcMicros) {
-        self.lock().add(Gap {
-            start,
-            end,
-            reason: Reason::SpoolFull,
-            backfilled: None,
-        });
+        self.lock().add(start, end, GapReason::SpoolFull);
     }
 
     /// The buffer let go of an event of this instant. Neighbours make one gap.
     pub(crate) fn overflowed(&self, at: UtcMicros) {
         let mut inner = self.lock();
-        if let Some(last) = inner
-            .recent
-            .back_mut()
-            .filter(|gap| gap.reason == Reason::BufferFull && gap.backfilled.is_none())
-        {
-            if at > last.end {
-                let more = at.seconds_since(last.end);
-                last.end = at;
-                inner.total_seconds += more;
-                metrics::gauge!("homeiq_gap_seconds_total", "reason" => "buffer_full")
-                    .increment(more);
-            }
+        let last = inner.recent.back_mut();
+        let Some(last) = last.filter(|last| {
+            last.gap.reason == GapReason::BufferFull && last.gap.closed_by.is_none()
+        }) else {
+            inner.add(at, at, GapReason::BufferFull);
             return;
+        };
+        if at > last.gap.end {
+            let more = at.seconds_since(last.gap.end);
+            last.gap.end = at;
+            last.reported = false;
+            inner.total_seconds += more;
+            metrics::gauge!("homeiq_gap_seconds_total", "reason" => "buffer_full").increment(more);
         }
-        inner.add(Gap {
-            start: at,
-            end: at,
-            reason: Reason::BufferFull,
-            backfilled: None,
-        });
     }
 
-    /// Gaps that were not looked for in the history yet.
-    pub(crate) fn unfilled(&self) -> Vec<Gap> {
+    /// Gaps that are not closed.
+    pub(crate) fn open(&self) -> Vec<Gap> {
         self.lock()
             .recent
             .iter()
-            .filter(|gap| gap.backfilled.is_none())
-            .cloned()
+            .filter(|known| known.gap.closed_by.is_none())
+            .map(|known| known.gap.clone())
             .collect()
     }
 
-    /// The history of a gap was read.
+    /// The history of a gap was read, which brought so many rows.
     pub(crate) fn filled(&self, filled: &Gap, rows: usize) {
-        if let Some(gap) = self.lock().recent.iter_mut().find(|gap| *gap == filled) {
-            gap.backfilled = Some(rows);
+        if let Some(known) = self
+            .lock()
+            .recent
+            .iter_mut()
+            .find(|known| known.gap == *filled)
+        {
+            known.gap.closed_by = Some(GapClosure::Backfill);
+            known.gap.rows = Some(rows as u64);
+            known.reported = false;
         }
     }
 
@@ -156,7 +131,59 @@ impl Gaps {
             count: inner.count,
             total_seconds: inner.total_seconds,
             open_since: inner.open_since,
-            recent: inner.recent.iter().rev().cloned().collect(),
+            recent: inner
+                .recent
+                .iter()
+                .rev()
+                .map(|known| known.gap.clone())
+                .collect(),
+        }
+    }
+
+    /// Reports to data-api what it does not have yet, until the process stops.
+    pub(crate) async fn report(
+        &self,
+        data_api: &DataApi,
+        stop: CancellationToken,
+    ) -> Result<(), Failure> {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(REPORT_EVERY) => self.report_once(data_api).await,
+                () = stop.cancelled() => break,
+            }
+        }
+        // A gap that is not reported now is found again by the next start, from the newest stored event.
+        tokio::time::timeout(LAST_REPORT, self.report_once(data_api))
+            .await
+            .ok();
+        Ok(())
+    }
+
+    async fn report_once(&self, data_api: &DataApi) {
+        let unreported: Vec<Gap> = self
+            .lock()
+            .recent
+            .iter()
+            .filter(|known| !known.reported)
+            .map(|known| known.gap.clone())
+            .collect();
+        if unreported.is_empty() {
+            return;
+        }
+        match data_api.report_gaps(&unreported).await {
+            Ok(_) => {
+                for known in self
+                    .lock()
+                    .recent
+                    .iter_mut()
+                    .filter(|known| unreported.contains(&known.gap))
+                {
+                    known.reported = true;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, gaps = unreported.len(), "gaps cannot be reported yet");
+            }
         }
     }
 
@@ -166,17 +193,30 @@ impl Gaps {
 }
 
 impl Inner {
-    fn add(&mut self, gap: Gap) {
-        let seconds = gap.end.seconds_since(gap.start).max(0.0);
+    fn add(&mut self, start: UtcMicros, end: UtcMicros, reason: GapReason) {
+        let end = end.max(start);
+        let seconds = end.seconds_since(start);
         self.count += 1;
         self.total_seconds += seconds;
-        metrics::gauge!("homeiq_gap_seconds_total", "reason" => gap.reason.as_str())
-            .increment(seconds);
-        tracing::warn!(start = %gap.start, end = %gap.end, reason = gap.reason.as_str(), "events of this time may be missing");
+        metrics::gauge!("homeiq_gap_seconds_total", "reason" => reason.as_str()).increment(seconds);
+        tracing::warn!(%start, %end, reason = reason.as_str(), "events of this time may be missing");
+        self.remember(
+            Gap {
+                start,
+                end,
+                reason,
+                closed_by: None,
+                rows: None,
+            },
+            false,
+        );
+    }
+
+    fn remember(&mut self, gap: Gap, reported: bool) {
         if self.recent.len() == REMEMBERED {
             self.recent.pop_front();
         }
-        self.recent.push_back(gap);
+        self.recent.push_back(Known { gap, reported });
     }
 }
 
@@ -200,8 +240,8 @@ mod tests {
         let told = gaps.told();
         assert_eq!((told.count, told.open_since), (1, None));
         assert!((told.total_seconds - 15.0).abs() < 1e-9);
-        gaps.filled(&gaps.unfilled()[0], 7);
-        assert!(gaps.unfilled().is_empty());
+        gaps.filled(&gaps.open()[0], 7);
+        assert!(gaps.open().is_empty());
     }
 
     #[test]

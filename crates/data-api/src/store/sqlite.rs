@@ -6,6 +6,7 @@ mod dictionary;
 pub(super) mod entities;
 pub(super) mod events;
 mod filter;
+pub(super) mod gaps;
 mod ingest;
 mod row;
 pub(super) mod services;

@@ -8,6 +8,7 @@
 mod auth;
 mod client;
 mod events;
+mod gaps;
 mod home;
 mod ingest;
 mod registry;

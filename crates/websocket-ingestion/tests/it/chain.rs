@@ -138,6 +138,20 @@ impl Ingestion {
         self.get("/health").await.1
     }
 
+    /// All gaps that data-api knows.
+    pub(crate) async fn gaps(&self) -> Value {
+        let url = self.client.url().join("/api/v1/gaps").unwrap();
+        self.http
+            .get(url)
+            .bearer_auth(KEY)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
+    }
+
     /// Waits until `/health` says what is wanted.
     pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let seen = eventually(what, PATIENCE, async || {

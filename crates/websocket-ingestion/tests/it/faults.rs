@@ -59,6 +59,16 @@ async fn changes_while_the_connection_was_away_come_from_the_history() {
     .await
     .unwrap();
     assert_eq!(ingestion.health().await["gaps"]["count"], 1);
+    // data-api keeps the gap, and how it was closed.
+    test_support::eventually("the closed gap at data-api", PATIENCE, async || {
+        let gaps = ingestion.gaps().await;
+        (gaps["count"] == 1
+            && gaps["gaps"][0]["closed_by"] == "backfill"
+            && gaps["gaps"][0]["reason"] == "disconnected")
+            .then_some(())
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
@@ -75,7 +85,7 @@ async fn what_the_recorder_writes_late_is_read_a_second_time() {
     home.set_state("light.late", "on").unwrap();
     ingestion
         .until("the gap", |health| {
-            health["gaps"]["recent"][0]["backfilled"].is_number()
+            health["gaps"]["recent"][0]["rows"].is_number()
         })
         .await;
     test_support::eventually("the late row", PATIENCE, async || {
