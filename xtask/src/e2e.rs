@@ -1,0 +1,143 @@
+//! `cargo xtask e2e`: real changes of a real Home Assistant, followed through all services.
+//!
+//! The test bench that installs, starts and drives Home Assistant is a folder of scripts beside this
+//! checkout, or wherever `--home-assistant-bench` says.
+
+mod chain;
+mod changes;
+mod home_assistant;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+
+use self::chain::Chain;
+use self::changes::Comparison;
+use self::home_assistant::{Bench, Drive, HomeAssistant, Way};
+use crate::{patience, table, workspace};
+
+/// Where the bench lies when nobody says: beside the checkout.
+const USUAL_BENCH: &str = "../shared/bench/homeassistant";
+/// Between the last change and its row, at the most.
+const ARRIVED_WITHIN: Duration = Duration::from_secs(90);
+/// Until the services are connected to a Home Assistant that is there.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(120);
+const EVENTS_AFTER_RESTART: u32 = 1000;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Folder with install.sh, start.sh and drive.py
+    #[arg(long, env = "HOMEIQ_HA_BENCH", value_name = "DIR")]
+    home_assistant_bench: Option<PathBuf>,
+    /// Versions of Home Assistant to try, of those that the bench can install
+    #[arg(long, value_delimiter = ',', default_value = "2025.4.4,2026.11.0")]
+    versions: Vec<String>,
+    /// State changes to fire before the restart, by all three ways together
+    #[arg(long, default_value_t = 10_000)]
+    events: u32,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    ensure!(!options.versions.is_empty(), "--versions names no version");
+    ensure!(options.events >= 10, "--events: at least 10");
+    let folder = options
+        .home_assistant_bench
+        .clone()
+        .unwrap_or_else(|| workspace::root().join(USUAL_BENCH));
+    let bench = Bench::find(&folder)?;
+    let programs = workspace::build(&chain::PROGRAMS, true)?;
+    for version in &options.versions {
+        let folder = tempfile::Builder::new().prefix("homeiq-e2e-").tempdir()?;
+        let mut rows = Vec::new();
+        let result = HomeAssistant::start(&bench, version, folder.path()).and_then(|home| {
+            let chain = Chain::start(&programs, folder.path(), &home)?;
+            follow(home, chain, options.events, &mut rows)
+        });
+        eprintln!("\nHome Assistant {version}");
+        table::print(&Comparison::HEADINGS, &rows);
+        if let Err(error) = result {
+            let kept = folder.keep();
+            return Err(error.context(format!("{version}; the logs are in {}", kept.display())));
+        }
+    }
+    Ok(())
+}
+
+/// Everything that is tried with one version.
+fn follow(
+    mut home: HomeAssistant,
+    mut chain: Chain,
+    events: u32,
+    rows: &mut Vec<Vec<String>>,
+) -> anyhow::Result<()> {
+    chain.wait_until_connected(CONNECTED_WITHIN)?;
+    chain.check_registry()?;
+    chain.check_services_twice(&home.services()?)?;
+    let (rest, ws) = (events * 4 / 10, events * 2 / 10);
+    for drive in [
+        Drive::new(Way::Rest, rest, "e2e_rest"),
+        Drive::new(Way::WebSocket, ws, "e2e_ws"),
+        Drive::new(Way::Burst, events - rest - ws, "e2e_burst"),
+        Drive::new(Way::Scenario, 0, "e2e_removal"),
+    ] {
+        compare(&home, &mut chain, &drive, rows).with_context(|| drive.label().to_owned())?;
+    }
+    chain.check_message()?;
+    interrupt(&mut home, &mut chain)?;
+    let drive = Drive::new(Way::Rest, EVENTS_AFTER_RESTART, "e2e_after");
+    compare(&home, &mut chain, &drive, rows).context("after the restart")?;
+    chain.check_none_twice()?;
+    chain.stop()
+}
+
+/// Drives Home Assistant and compares what it fired with what data-api serves.
+fn compare(
+    home: &HomeAssistant,
+    chain: &mut Chain,
+    drive: &Drive,
+    rows: &mut Vec<Vec<String>>,
+) -> anyhow::Result<()> {
+    let fired = home.drive(drive)?;
+    let driven = Instant::now();
+    let compared = patience::until("all changes", ARRIVED_WITHIN, || {
+        chain.check()?;
+        let compared = fired.compare(&chain.changes_since(fired.first())?);
+        let settled = compared.missing.is_empty() || driven.elapsed() > ARRIVED_WITHIN / 2;
+        Ok(settled.then_some(compared))
+    })?;
+    rows.push(compared.row(drive.label(), &fired, driven.elapsed()));
+    compared.verdict(&fired)
+}
+
+/// Restarts Home Assistant while it is being driven; what is missed meanwhile must be counted.
+fn interrupt(home: &mut HomeAssistant, chain: &mut Chain) -> anyhow::Result<()> {
+    let gaps_before = chain.gaps()?;
+    let drive = Drive::new(Way::Rest, 20_000, "e2e_break").at_rate(200);
+    let driving = home.drive_in_background(&drive)?;
+    patience::until(
+        "the first changes of the interrupted drive",
+        CONNECTED_WITHIN,
+        || {
+            let newest = chain.newest(1000)?;
+            Ok(newest
+                .iter()
+                .any(|change| change.entity_id.contains("e2e_break"))
+                .then_some(()))
+        },
+    )?;
+    home.restart()?;
+    drop(driving);
+    patience::until("the gap to be counted", CONNECTED_WITHIN, || {
+        chain.check()?;
+        Ok((chain.gaps()? > gaps_before).then_some(()))
+    })?;
+    chain.wait_until_connected(CONNECTED_WITHIN)?;
+    let seconds = chain.gap_seconds()?;
+    ensure!(
+        seconds > 0.0,
+        "a gap was counted, but homeiq_gap_seconds_total says {seconds}"
+    );
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! The project's own commands, the same on every machine: `cargo xtask --help` lists them.
+
+mod docker_test;
+mod e2e;
+mod generate;
+mod http;
+mod patience;
+mod process;
+mod server;
+mod table;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "The project's own commands",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every test of the workspace, with the servers that they need
+    Test(test::Options),
+    /// Follow real changes of a real Home Assistant through all services
+    E2e(e2e::Options),
+    /// Build every image, start the stack and try it
+    DockerTest(docker_test::Options),
+    /// Write docs/CONFIGURATION.md and shared/contracts/openapi anew
+    Generate(generate::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Test(options) => test::run(&options),
+        Command::E2e(options) => e2e::run(&options),
+        Command::DockerTest(options) => docker_test::run(&options),
+        Command::Generate(options) => generate::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Where this workspace is, and its programs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::process;
+
+/// The root of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the workspace")
+}
+
+/// What cargo tells a program that it runs. A build script that looks at one of these (ring's does)
+/// would be run again, and all that depends on it compiled again, whenever a person's own `cargo build`
+/// and this program take turns.
+const ABOUT_XTASK: [&str; 8] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
+/// Cargo, in the root of the workspace.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(root());
+    for name in ABOUT_XTASK {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Builds these programs and returns the folder they are in.
+pub(crate) fn build(programs: &[&str], release: bool) -> anyhow::Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "--locked"]);
+    if release {
+        command.arg("--release");
+    }
+    for program in programs {
+        command.args(["--package", program, "--bin", program]);
+    }
+    process::run(&mut command)?;
+    Ok(target_folder()?.join(if release { "release" } else { "debug" }))
+}
+
+fn target_folder() -> anyhow::Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["metadata", "--locked", "--no-deps", "--format-version", "1"]);
+    let metadata: Value = serde_json::from_str(&process::output(&mut command)?)?;
+    let folder = metadata["target_directory"]
+        .as_str()
+        .context("cargo names no target folder")?;
+    Ok(folder.into())
+}
