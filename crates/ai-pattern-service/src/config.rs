@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use common::env::Env;
-use common::settings::{CorsOrigins, DataApiPeer, Listen};
+use common::settings::{CorsOrigins, DataApiPeer, Listen, ZoneName};
 use database::url::DatabaseUrl;
 use jiff::tz::TimeZone;
 
@@ -64,21 +64,6 @@ impl Config {
             broker: Broker::read(env),
             cors: CorsOrigins::read(env),
         }
-    }
-}
-
-/// A time zone by its name in the IANA database; a leading colon, as in some `TZ` values, is passed over.
-struct ZoneName(TimeZone);
-
-impl FromStr for ZoneName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let name = text.trim_start_matches(':');
-        TimeZone::get(name)
-            .or_else(|_| TimeZone::posix(name))
-            .map(Self)
-            .map_err(|_| "want the name of a time zone, such as Europe/Berlin".to_owned())
     }
 }
 

@@ -61,7 +61,11 @@ pub fn random() -> Result<SecretString, NoSecret> {
 /// Whole or not at all: a sibling that looks at the wrong moment must not read half a secret.
 fn write(path: &Path, secret: &SecretString) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
     }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");

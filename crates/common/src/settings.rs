@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -59,6 +60,22 @@ impl Listen {
                     _ => error.to_string(),
                 },
             })
+    }
+}
+
+/// A time zone by its name in the IANA database, or as POSIX writes one; a leading colon, as in some `TZ` values, is passed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoneName(pub TimeZone);
+
+impl FromStr for ZoneName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = text.trim_start_matches(':');
+        TimeZone::get(name)
+            .or_else(|_| TimeZone::posix(name))
+            .map(Self)
+            .map_err(|_| "want the name of a time zone, such as Europe/Berlin")
     }
 }
 

@@ -31,7 +31,7 @@ pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOp
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
     {
-        std::fs::create_dir_all(folder).map_err(|error| CannotOpen::Folder {
+        private_folder(folder).map_err(|error| CannotOpen::Folder {
             path: folder.to_owned(),
             error,
         })?;
@@ -79,6 +79,15 @@ pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOp
     })
 }
 
+/// Makes a folder, where it is not there, that only its owner may look into.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 impl Sqlite {
     /// The file.
     pub fn path(&self) -> &Path {
@@ -98,10 +107,12 @@ impl Sqlite {
 
     /// Whether the file answers and can be written to.
     pub async fn check(&self) -> Result<(), StoreFailure> {
-        let mut writer = self.writer.acquire().await?;
-        // Takes the write lock and lets go of it: fails on a read-only or full disk without writing a row.
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *writer).await?;
-        sqlx::query("ROLLBACK").execute(&mut *writer).await?;
+        // A lock alone says nothing: SQLite gives it on a file that it cannot write to. Dropped, the transaction leaves no trace.
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("CREATE TABLE write_check (x)")
+            .execute(&mut *transaction)
+            .await?;
+        transaction.rollback().await?;
         Ok(())
     }
 
@@ -160,6 +171,25 @@ mod tests {
         assert!(matches!(
             StoreFailure::from(error),
             StoreFailure::ReadOnly(_)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_be_written_to_fails_its_check_and_one_that_can_keeps_no_trace()
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder.path().join("a.db"), &no_tables())
+            .await
+            .unwrap();
+        database.check().await.unwrap();
+        database.check().await.unwrap();
+        sqlx::query("PRAGMA query_only = on")
+            .execute(&database.writer)
+            .await
+            .unwrap();
+        assert!(matches!(
+            database.check().await,
+            Err(StoreFailure::ReadOnly(_))
         ));
     }
 

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use common::env::{Env, Secret};
-use common::settings::Listen;
+use common::settings::{Listen, ZoneName};
 use jiff::tz::TimeZone;
 
 /// Most days of past life; a year and a bit is some 900,000 state changes in memory.
@@ -47,7 +47,7 @@ impl Config {
                     "Extra readings of the chatty sensors, so that there is something to watch; 0 to 1000.",
                 )
                 .0,
-            zone: env.value::<Zone>(&["TZ"], "Europe/Amsterdam", "Time zone of the home.").0,
+            zone: env.value::<ZoneName>(&["TZ"], "Europe/Amsterdam", "Time zone of the home.").0,
         }
     }
 }
@@ -78,20 +78,6 @@ impl FromStr for Rate {
             .filter(|rate| (0.0..=1000.0).contains(rate));
         rate.map(Self)
             .ok_or("want a number from 0 to 1000, such as 1 or 0.5")
-    }
-}
-
-struct Zone(TimeZone);
-
-impl FromStr for Zone {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A leading colon is how POSIX writes it.
-        let name = text.trim_start_matches(':');
-        TimeZone::get(name)
-            .map(Self)
-            .map_err(|_| "want a time zone such as Europe/Amsterdam")
     }
 }
 

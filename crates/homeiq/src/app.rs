@@ -96,6 +96,7 @@ async fn simulate(
     ingestion.home = Home::At {
         websocket,
         token: Some(Secret::Value(token)),
+        is_demo: true,
     };
     tracing::info!(
         "no Home Assistant is named (HA_HTTP_URL): a simulated home with {} changes of the past takes its place",

@@ -79,10 +79,18 @@ async fn import(
     entities: &[String],
     before: UtcMicros,
 ) -> Result<(), CallFailed> {
-    let limit = shared.config.backfill_days.unwrap_or(u32::MAX);
+    // Counted from now, not from the oldest event: a restart must not reach further back each time.
+    let floor = shared.config.backfill_days.map(|days| {
+        shared
+            .clock
+            .now()
+            .plus_seconds(-i64::from(days) * CHUNK_SECONDS)
+    });
     let (mut end, mut empty, mut rows, mut days) = (before, 0, 0, 0);
-    while days < limit && empty < EMPTY_DAYS {
-        let start = end.plus_seconds(-CHUNK_SECONDS);
+    while empty < EMPTY_DAYS && floor.is_none_or(|floor| end > floor) {
+        let start = end
+            .plus_seconds(-CHUNK_SECONDS)
+            .max(floor.unwrap_or_default());
         let stored = match span(shared, calls, entities, start, end).await {
             Ok(stored) => stored,
             Err(error) => {

@@ -51,6 +51,8 @@ pub enum Home {
         websocket: Url,
         /// Its access token.
         token: Option<Secret>,
+        /// The simulated home, since no other was named.
+        is_demo: bool,
     },
 }
 
@@ -170,10 +172,12 @@ fn home(env: &mut Env) -> Home {
         (true, Some(url), _) => Home::At {
             websocket: url.0,
             token,
+            is_demo: false,
         },
         (true, None, Some(demo)) => Home::At {
             websocket: demo.0,
             token: demo_token,
+            is_demo: true,
         },
         (true, None, None) => Home::Unnamed,
     }
@@ -251,7 +255,10 @@ mod tests {
             ("HOME_ASSISTANT_URL", "http://b:8123"),
             ("HA_TOKEN", "t"),
         ]);
-        let Home::At { websocket, token } = Config::read(&mut env).home else {
+        let Home::At {
+            websocket, token, ..
+        } = Config::read(&mut env).home
+        else {
             panic!("a home was named")
         };
         assert_eq!(websocket.as_str(), "ws://b:8123/api/websocket");

@@ -67,7 +67,11 @@ pub(crate) struct Batch {
 impl Spool {
     /// Opens the folder, making it where needed, and checks every record.
     pub(crate) fn open(folder: &Path, max_bytes: u64) -> io::Result<(Self, Opened)> {
-        std::fs::create_dir_all(folder)?;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
         let mut numbers: Vec<u64> = std::fs::read_dir(folder)?
             .filter_map(|entry| entry.ok()?.path().file_stem()?.to_str()?.parse().ok())
             .collect();

@@ -79,7 +79,13 @@ pub(super) async fn health(State(api): State<Api>) -> (StatusCode, Json<Value>) 
             json!({"status": "healthy", "journal_mode": "wal", "wal_enabled": true, "connection": "ok",
             "database_size_mb": (size as f64 / 1e4).round() / 100.0})
         }
-        Err(failure) => json!({"status": "unhealthy", "connection": failure.to_string()}),
+        Err(failure) => {
+            tracing::error!(
+                error = failure as &dyn std::error::Error,
+                "the store failed"
+            );
+            json!({"status": "unhealthy", "connection": failure.to_string()})
+        }
     };
     let status = match (&totals, api.health.is_whole()) {
         (Err(_), _) => "unhealthy",

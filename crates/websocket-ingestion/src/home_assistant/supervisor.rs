@@ -30,7 +30,9 @@ pub(crate) async fn run(shared: Shared, stop: CancellationToken) -> Result<(), F
             stop.cancelled().await;
             return Ok(());
         }
-        Home::At { websocket, token } => (websocket.clone(), token.clone()),
+        Home::At {
+            websocket, token, ..
+        } => (websocket.clone(), token.clone()),
     };
     tokio::select! {
         () = keep_connected(&shared, &websocket, token.as_ref()) => {}
@@ -121,6 +123,13 @@ async fn wait_for_another_token(
 
 /// Tells it in `/health`, and once in the log.
 fn say(shared: &Shared, reason: &str) {
+    // Whoever has named no Home Assistant must hear that first.
+    let reason = match &shared.config.home {
+        Home::At { is_demo: true, .. } => &format!(
+            "no Home Assistant is named: set HA_HTTP_URL and HA_TOKEN. The demo's home: {reason}"
+        ),
+        Home::Off | Home::Unnamed | Home::At { .. } => reason,
+    };
     if shared.health.degrade(PART, reason) {
         tracing::warn!("Home Assistant: {reason}");
     }

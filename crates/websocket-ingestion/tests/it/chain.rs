@@ -254,7 +254,7 @@ pub(crate) async fn home_with_lag(recorder_lag: Duration) -> Simulator {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     Simulator::start(
         SimulatorConfig {
-            past_days: 1,
+            past_days: 2,
             recorder_lag,
             ..SimulatorConfig::still(TOKEN)
         },

@@ -1,5 +1,7 @@
 //! What happens in the home is stored: once, in order, with its place.
 
+use std::time::Duration;
+
 use serde_json::json;
 use test_support::eventually;
 
@@ -101,4 +103,36 @@ async fn the_first_start_reads_the_whole_history() {
     let stored = ingestion.stored("").await;
     assert_eq!(health["backfill"]["rows"], stored.len());
     assert_eq!(stored.len(), home.recorded(), "each recorded row once");
+}
+
+#[tokio::test]
+async fn days_of_history_are_counted_from_now_and_a_restart_reaches_no_further() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let url = home.url();
+    let settings = [
+        ("HA_HTTP_URL", url.as_str()),
+        ("HA_TOKEN", TOKEN),
+        ("BACKFILL_INITIAL_DAYS", "1"),
+    ];
+    let first = Ingestion::with(store.port, &settings).await;
+    first
+        .until("the end of the import", |health| {
+            health["backfill"]["done"] == true
+        })
+        .await;
+    let day = 86_400_000_000;
+    let oldest = |rows: &[(String, String, i64)]| rows.iter().map(|row| row.2).min().unwrap();
+    let rows = first.stored("").await;
+    assert!(
+        rows.len() > 100
+            && common::clock::Clock::system().now().get() - oldest(&rows) <= day + 60_000_000
+    );
+    assert!(first.tasks.stop(Duration::from_secs(10)).await);
+    let second = Ingestion::with(store.port, &settings).await;
+    second
+        .until("the end of the second import", |health| {
+            health["backfill"]["done"] == true
+        })
+        .await;
+    assert_eq!(oldest(&second.stored("").await), oldest(&rows));
 }

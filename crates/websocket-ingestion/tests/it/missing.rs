@@ -34,6 +34,22 @@ async fn without_a_named_home_assistant() {
 }
 
 #[tokio::test]
+async fn without_a_named_home_assistant_where_the_demo_could_be_but_is_not() {
+    let store = Store::new().await;
+    let settings = [
+        ("DEMO_HA_HTTP_URL", "http://127.0.0.1:1"),
+        ("DEMO_HA_TOKEN_FILE", "/nowhere/token"),
+    ];
+    let ingestion = Ingestion::with(store.port, &settings).await;
+    says(
+        &ingestion,
+        "home_assistant",
+        &["HA_HTTP_URL", "HA_TOKEN", "demo"],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn turned_off_on_purpose() {
     let store = Store::new().await;
     let ingestion = Ingestion::with(
