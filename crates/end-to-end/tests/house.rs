@@ -111,3 +111,28 @@ fn nothing_in_shared_compiles() {
         .collect();
     assert!(code.is_empty(), "code belongs to crates/: {code:?}");
 }
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut documents: Vec<PathBuf> = ["crates", "docs", "shared", "docker"]
+        .iter()
+        .flat_map(|folder| files(&root().join(folder)))
+        .chain(entries(root()))
+        .filter(|path| path.extension().is_some_and(|e| e == "md"))
+        .collect();
+    documents.sort();
+    let mut dead = Vec::new();
+    for document in &documents {
+        let text = std::fs::read_to_string(document).expect("a document");
+        let folder = document.parent().expect("a file has a folder");
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap_or_default();
+            let is_outside = target.contains("://") || target.starts_with("mailto:");
+            if !target.is_empty() && !is_outside && !folder.join(target).exists() {
+                dead.push(format!("{}: {target}", document.display()));
+            }
+        }
+    }
+    assert!(documents.len() > 20, "documents are found");
+    assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
+}

@@ -38,14 +38,23 @@ pub(crate) fn services_are_stored_twice_alike(stack: &Stack<'_>) -> anyhow::Resu
     Ok(())
 }
 
-/// The simulated home is found, and its life arrives in the store, without any setting.
+/// Without any setting the simulated home is found, its life is stored, and its habits are found.
 pub(crate) fn the_demo_lives(stack: &Stack<'_>) -> anyhow::Result<()> {
     let data_api = stack.data_api()?;
     patience::until("a change of the simulated home", SOON, || {
         let page = data_api
             .get("/api/v1/events?limit=1&no_attributes=true")?
             .json()?;
-        Ok(page.as_array().filter(|page| !page.is_empty()).map(|_| ()))
+        let any = page.as_array().is_some_and(|page| !page.is_empty());
+        Ok(any.then_some(()))
+    })?;
+    let patterns = stack.peer("ai-pattern-service", 8020)?;
+    patience::until("a habit of the simulated home", TOLD_WITHIN, || {
+        let list = patterns.get("/api/v1/patterns/list")?.json()?;
+        let count = list["data"]["count"]
+            .as_u64()
+            .context("a list without a count")?;
+        Ok((count > 0).then_some(()))
     })
 }
 
