@@ -18,6 +18,7 @@ use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::enrich::Enrichment;
+use crate::filter::Filter;
 use crate::gaps::Gaps;
 use crate::home_assistant::supervisor;
 use crate::http;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) status: Arc<Status>,
     pub(crate) gaps: Arc<Gaps>,
     pub(crate) enrichment: Arc<Enrichment>,
+    pub(crate) filter: Arc<Filter>,
     pub(crate) buffer: Arc<Buffer>,
     pub(crate) data_api: DataApi,
     pub(crate) sink: DataApiSink,
@@ -91,6 +93,7 @@ impl App {
             status,
             gaps: Arc::default(),
             enrichment: Arc::default(),
+            filter: Arc::new(Filter::new(config.filter.clone())?),
             buffer: Arc::new(Buffer::new(config.buffer_events)),
             data_api,
             sink,

@@ -131,6 +131,11 @@ async fn span(
         for row in &mut rows {
             shared.enrichment.place(row);
         }
+        let read = rows.len();
+        rows.retain(|row| shared.filter.keeps(row));
+        shared
+            .status
+            .dropped("filtered", (read - rows.len()) as u64);
         for batch in rows.chunks(common::api::events::MAX_ROWS_PER_REQUEST / 10) {
             let stored = shared.sink.deliver(batch).await;
             metrics::counter!("homeiq_backfill_rows_total").increment(stored as u64);

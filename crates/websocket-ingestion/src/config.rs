@@ -9,6 +9,8 @@ use common::retry::RetryPolicy;
 use common::settings::{CorsOrigins, DataApiPeer, Listen};
 use url::Url;
 
+use crate::filter::{Filter, FilterSource};
+
 /// Everything that websocket-ingestion is told from outside.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -32,6 +34,8 @@ pub struct Config {
     pub spool_sync_interval: Duration,
     /// Days of history to read at the first start; none: all there are.
     pub backfill_days: Option<u32>,
+    /// Rules on which events are kept.
+    pub filter: FilterSource,
     /// Web pages that may call.
     pub cors: CorsOrigins,
     /// How long to wait for what.
@@ -138,10 +142,28 @@ impl Config {
                 &["BACKFILL_INITIAL_DAYS"],
                 "Days of Home Assistant's history to read at the first start; unset: all that it has; 0: none.",
             ),
+            filter: filter(env),
             cors: CorsOrigins::read(env),
             timing: Timing::default(),
         }
     }
+}
+
+fn filter(env: &mut Env) -> FilterSource {
+    let text: Option<String> = env.optional(
+        &["ENTITY_FILTER_CONFIG"],
+        "Rules on which events are kept, as JSON; wins over the file. See `shared/config/entity_filter.example.json`.",
+    );
+    let file: PathBuf = env.value(
+        &["ENTITY_FILTER_CONFIG_FILE"],
+        "config/entity_filter.json",
+        "File of the rules; one that is not there means that everything is kept.",
+    );
+    let source = text.map_or(FilterSource::File(file), FilterSource::Text);
+    if let Err(error) = Filter::new(source.clone()) {
+        env.mistake(format!("the entity filter cannot be used: {error}"));
+    }
+    source
 }
 
 fn home(env: &mut Env) -> Home {

@@ -1,5 +1,6 @@
 //! The HTTP API: what the service says of itself.
 
+mod filter;
 mod status;
 
 use axum::Router;
@@ -24,6 +25,8 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(status::ready))
         .routes(routes!(status::health))
         .routes(routes!(status::event_rate))
+        .routes(routes!(filter::stats))
+        .routes(routes!(filter::reload))
 }
 
 /// The `OpenAPI` document.

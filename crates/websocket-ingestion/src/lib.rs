@@ -6,6 +6,7 @@ mod buffer;
 mod config;
 mod delivery;
 mod enrich;
+mod filter;
 mod gaps;
 mod home_assistant;
 mod http;
@@ -17,4 +18,5 @@ mod status;
 
 pub use app::{App, WebsocketIngestion};
 pub use config::{Config, Home, Timing};
+pub use filter::FilterSource;
 pub use http::openapi_document;

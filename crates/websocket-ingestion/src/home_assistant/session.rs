@@ -173,7 +173,9 @@ fn take(event: Event<'_>, shared: &Shared, line: &Line, now: UtcMicros) {
             match normalize::state_change(event, line.starting.load(Ordering::Relaxed)) {
                 Ok(mut change) => {
                     shared.enrichment.place(&mut change);
-                    if let Some(dropped) = shared.buffer.push(change) {
+                    if !shared.filter.keeps(&change) {
+                        shared.status.dropped("filtered", 1);
+                    } else if let Some(dropped) = shared.buffer.push(change) {
                         shared.status.dropped("buffer_full", 1);
                         shared.gaps.overflowed(dropped.last_updated);
                     }

@@ -134,6 +134,20 @@ impl Ingestion {
         )
     }
 
+    pub(crate) async fn post(&self, path: &str) -> (u16, Value) {
+        let response = self
+            .http
+            .post(format!("{}{path}", self.url))
+            .send()
+            .await
+            .unwrap();
+        let status = response.status().as_u16();
+        (
+            status,
+            serde_json::from_str(&response.text().await.unwrap()).unwrap_or(Value::Null),
+        )
+    }
+
     pub(crate) async fn health(&self) -> Value {
         self.get("/health").await.1
     }

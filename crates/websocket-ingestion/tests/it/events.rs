@@ -136,3 +136,46 @@ async fn days_of_history_are_counted_from_now_and_a_restart_reaches_no_further()
         .await;
     assert_eq!(oldest(&second.stored("").await), oldest(&rows));
 }
+
+#[tokio::test]
+async fn events_that_the_filter_names_are_not_stored_and_the_rules_can_be_read_again() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let folder = tempfile::tempdir().unwrap();
+    let (url, file) = (home.url(), folder.path().join("filter.json"));
+    std::fs::write(&file, r#"{"patterns": [{"entity_id": "light.noisy*"}]}"#).unwrap();
+    let settings = [
+        ("HA_HTTP_URL", url.as_str()),
+        ("HA_TOKEN", TOKEN),
+        ("BACKFILL_INITIAL_DAYS", "0"),
+        ("ENTITY_FILTER_CONFIG_FILE", file.to_str().unwrap()),
+    ];
+    let ingestion = Ingestion::with(store.port, &settings).await;
+    ingestion.subscribed().await;
+    home.set_state("light.noisy_one", "on").unwrap();
+    home.set_state("light.quiet", "on").unwrap();
+    eventually("the quiet light", PATIENCE, async || {
+        (ingestion.stored("light.quiet").await.len() == 1).then_some(())
+    })
+    .await
+    .unwrap();
+    assert!(ingestion.stored("light.noisy").await.is_empty());
+    let (_, stats) = ingestion.get("/api/v1/filter/stats").await;
+    assert_eq!(
+        (&stats["enabled"], &stats["statistics"]["filtered_count"]),
+        (&json!(true), &json!(1))
+    );
+    assert_eq!(
+        ingestion.health().await["delivery"]["dropped"]["filtered"],
+        1
+    );
+    std::fs::write(&file, "{").unwrap();
+    assert_eq!(ingestion.post("/api/v1/filter/reload").await.0, 422);
+    std::fs::write(&file, r#"{"patterns": []}"#).unwrap();
+    assert_eq!(ingestion.post("/api/v1/filter/reload").await.0, 200);
+    home.set_state("light.noisy_two", "on").unwrap();
+    eventually("the noisy light", PATIENCE, async || {
+        (ingestion.stored("light.noisy_two").await.len() == 1).then_some(())
+    })
+    .await
+    .unwrap();
+}
