@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::delivery::Delivery;
+use crate::discovery::Discovery;
 use crate::enrich::Enrichment;
 use crate::filter::Filter;
 use crate::gaps::Gaps;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     pub(crate) status: Arc<Status>,
     pub(crate) gaps: Arc<Gaps>,
+    pub(crate) discovery: Arc<Discovery>,
     pub(crate) enrichment: Arc<Enrichment>,
     pub(crate) filter: Arc<Filter>,
     pub(crate) buffer: Arc<Buffer>,
@@ -92,6 +94,7 @@ impl App {
             health,
             status,
             gaps: Arc::default(),
+            discovery: Arc::default(),
             enrichment: Arc::default(),
             filter: Arc::new(Filter::new(config.filter.clone())?),
             buffer: Arc::new(Buffer::new(config.buffer_events)),

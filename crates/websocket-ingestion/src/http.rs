@@ -1,5 +1,6 @@
 //! The HTTP API: what the service says of itself.
 
+mod discovery;
 mod filter;
 mod status;
 
@@ -25,6 +26,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(status::ready))
         .routes(routes!(status::health))
         .routes(routes!(status::event_rate))
+        .routes(routes!(discovery::trigger))
         .routes(routes!(filter::stats))
         .routes(routes!(filter::reload))
 }

@@ -5,6 +5,7 @@ mod backfill;
 mod buffer;
 mod config;
 mod delivery;
+mod discovery;
 mod enrich;
 mod filter;
 mod gaps;

@@ -25,6 +25,15 @@ use crate::{backfill, normalize, registry};
 /// Largest message that is taken: answers about large homes have tens of megabytes.
 const MAX_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
 
+/// After these the registries are read again.
+const REGISTRY_EVENTS: [&str; 5] = [
+    "device_registry_updated",
+    "entity_registry_updated",
+    "area_registry_updated",
+    "service_registered",
+    "service_removed",
+];
+
 /// How a connection ended.
 #[derive(Debug)]
 pub(crate) enum End {
@@ -186,7 +195,7 @@ fn take(event: Event<'_>, shared: &Shared, line: &Line, now: UtcMicros) {
                 }
             }
         }
-        "device_registry_updated" | "entity_registry_updated" | "area_registry_updated" => {
+        kind if REGISTRY_EVENTS.contains(&kind) => {
             line.registry_changed.notify_one();
         }
         _ => {}
@@ -227,11 +236,7 @@ async fn subscribe(shared: &Shared, calls: &Calls, line: &Line) -> Result<(), Ca
     shared.status.subscribed(now);
     shared.health.restore(super::PART);
     shared.gaps.reconnected(now);
-    for event_type in [
-        "device_registry_updated",
-        "entity_registry_updated",
-        "area_registry_updated",
-    ] {
+    for event_type in REGISTRY_EVENTS {
         if let Err(CallFailed::Refused(error)) = calls
             .call(json!({"type": "subscribe_events", "event_type": event_type}))
             .await
@@ -268,6 +273,9 @@ async fn keep_registry(shared: &Shared, calls: &Calls, line: &Line) -> End {
         match registry::read(calls).await {
             Ok(read) => {
                 shared.enrichment.replace(&read);
+                shared
+                    .discovery
+                    .tell(read.devices.len(), read.entities.len());
                 registry::hand_over(shared, &read).await;
             }
             Err(error @ (CallFailed::Disconnected | CallFailed::Timeout(_))) => {
@@ -277,8 +285,11 @@ async fn keep_registry(shared: &Shared, calls: &Calls, line: &Line) -> End {
                 tracing::warn!(%error, "the registries cannot be read; areas and devices stay as they were");
             }
         }
-        line.registry_changed.notified().await;
-        tokio::time::sleep(shared.config.timing.registry_debounce).await;
+        tokio::select! {
+            // Changes come in flocks: one reading for all of them.
+            () = line.registry_changed.notified() => tokio::time::sleep(shared.config.timing.registry_debounce).await,
+            () = shared.discovery.asked() => {}
+        }
     }
 }
 

@@ -179,3 +179,38 @@ async fn events_that_the_filter_names_are_not_stored_and_the_rules_can_be_read_a
     .await
     .unwrap();
 }
+
+#[tokio::test]
+async fn a_triggered_discovery_tells_true_counts_during_a_stream_and_loses_no_event() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let ingestion = Ingestion::start(&home, store.port).await;
+    let health = ingestion
+        .until("the registries", |health| {
+            !health["registry"]["entities"].is_null()
+        })
+        .await;
+    let ((), (status, told)) = tokio::join!(
+        home.burst(2000),
+        ingestion.post("/api/v1/discovery/trigger")
+    );
+    assert_eq!(
+        (status, &told["success"], &told["error"]),
+        (200, &json!(true), &json!(null))
+    );
+    assert_eq!(
+        (&told["devices_discovered"], &told["entities_discovered"]),
+        (
+            &health["registry"]["devices"],
+            &health["registry"]["entities"]
+        )
+    );
+    ingestion.has_exactly(&home).await;
+}
+
+#[tokio::test]
+async fn a_discovery_without_connection_is_a_503() {
+    let store = Store::new().await;
+    let ingestion = Ingestion::with(store.port, &[]).await;
+    let (status, told) = ingestion.post("/api/v1/discovery/trigger").await;
+    assert_eq!((status, &told["detail"]["success"]), (503, &json!(false)));
+}
