@@ -19,6 +19,7 @@ use crate::notify::{Outbox, Session};
 use crate::run::{Analyst, Parts, first_look};
 use crate::schedule;
 use crate::store::Store;
+use crate::zone::HomeZone;
 
 /// ai-pattern-service as a program.
 #[derive(Debug)]
@@ -49,12 +50,13 @@ impl App {
         let health = Health::new();
         let store = Store::open(&config.database.path).await?;
         let outbox = config.broker.as_ref().map(|_| Outbox::default());
+        let zone = HomeZone::new(config.time_zone.clone());
         let analyst = Analyst::new(Parts {
             store: store.clone(),
             data_api: DataApi::new(config.data_api)?,
             outbox: outbox.clone(),
             clock: clock.clone(),
-            zone: config.time_zone.clone(),
+            zone: zone.clone(),
             lookback_days: config.lookback_days,
             health: health.clone(),
             tasks: tasks.clone(),
@@ -67,7 +69,7 @@ impl App {
                 mark_told(outbox, store.clone(), clock.clone(), tasks.stopping()),
             );
         }
-        let (schedule, zone) = (config.schedule.clone(), config.time_zone.clone());
+        let schedule = config.schedule.clone();
         tasks.spawn(
             "pattern-schedule",
             schedule::keep(
@@ -87,7 +89,7 @@ impl App {
         tracing::info!(
             file = %config.database.path.display(),
             schedule = %schedule,
-            time_zone = zone.iana_name().unwrap_or("as given"),
+            time_zone = zone.current().iana_name().unwrap_or("as given"),
             "ai-pattern-service serves on http://{address}"
         );
         let has_broker = analyst.has_broker();

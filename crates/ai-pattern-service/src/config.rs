@@ -21,8 +21,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// When to look for habits.
     pub schedule: Schedule,
-    /// The home's wall clock.
-    pub time_zone: TimeZone,
+    /// The home's wall clock; none: as Home Assistant has it.
+    pub time_zone: Option<TimeZone>,
     /// Whether to look for habits soon after a start when that was never done.
     pub analysis_on_start: bool,
     /// Days of the past that are looked at.
@@ -36,10 +36,9 @@ pub struct Config {
 impl Config {
     /// Reads the settings; mistakes stay in `env`.
     pub fn read(env: &mut Env) -> Self {
-        let time_zone: ZoneName = env.value(
+        let time_zone: Option<ZoneName> = env.optional(
             &["TZ"],
-            "UTC",
-            "Time zone of the home, such as `Europe/Berlin`: habits live on its wall clock.",
+            "Time zone of the home, such as `Europe/Berlin`: habits live on its wall clock. Unset: as Home Assistant has it.",
         );
         Self {
             listen: Listen::read(env, "PATTERN_SERVICE_HOST", &["PATTERN_SERVICE_PORT", "SERVICE_PORT"], 8020),
@@ -54,7 +53,7 @@ impl Config {
                 "0 3 * * *",
                 "When to look for habits: minute, hour, day of month, month, day of week, on the wall clock of `TZ`.",
             ),
-            time_zone: time_zone.0,
+            time_zone: time_zone.map(|zone| zone.0),
             analysis_on_start: env.switch(
                 &["ANALYSIS_ON_START"],
                 true,
@@ -116,7 +115,13 @@ mod tests {
             config.database.path.to_str(),
             Some("/app/data/ai_automation.db")
         );
-        assert_eq!(config.time_zone.iana_name(), Some("America/Los_Angeles"));
+        assert_eq!(
+            config
+                .time_zone
+                .and_then(|zone| zone.iana_name().map(str::to_owned))
+                .as_deref(),
+            Some("America/Los_Angeles")
+        );
         assert_eq!(
             config.broker.unwrap().to_string(),
             "mqtt://192.168.1.86:1883"

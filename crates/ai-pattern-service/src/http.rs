@@ -8,11 +8,11 @@ mod status;
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
-use jiff::tz::TimeZone;
 
 use crate::run::Analyst;
 use crate::schedule::Schedule;
 use crate::store::{Store, StoreFailure};
+use crate::zone::HomeZone;
 
 pub use router::openapi_document;
 
@@ -22,7 +22,7 @@ pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) analyst: Analyst,
     pub(crate) schedule: Schedule,
-    pub(crate) zone: TimeZone,
+    pub(crate) zone: HomeZone,
     pub(crate) health: Health,
     pub(crate) has_broker: bool,
     pub(crate) clock: Clock,

@@ -9,6 +9,7 @@ pub mod notify;
 mod run;
 pub mod schedule;
 pub mod store;
+mod zone;
 
 pub use app::{App, PatternService};
 pub use config::Config;

@@ -10,7 +10,6 @@ use common::health::Health;
 use common::instant::UtcMicros;
 use common::lifecycle::Tasks;
 use data_api_client::{CallFailed, DataApi};
-use jiff::tz::TimeZone;
 use pattern_mining::mine;
 use serde::Serialize;
 use serde_json::json;
@@ -21,6 +20,7 @@ use crate::ledger::{self, News};
 use crate::notify::Outbox;
 use crate::notify::message::{AnalysisComplete, Message, PatternEvent, RunStatus, SERVICE};
 use crate::store::{RunRecord, Store, StoreFailure};
+use crate::zone::HomeZone;
 
 pub(crate) use first_look::first_look;
 
@@ -54,7 +54,7 @@ pub(crate) struct Parts {
     /// The time.
     pub(crate) clock: Clock,
     /// The home's wall clock.
-    pub(crate) zone: TimeZone,
+    pub(crate) zone: HomeZone,
     /// Days of the past to look at.
     pub(crate) lookback_days: u16,
     /// Where troubles are shown.
@@ -210,8 +210,20 @@ impl Analyst {
         self.tell(&record, seconds).await;
     }
 
+    /// Asks for the home's time zone where none was set. Without an answer the zone stays as it is: the run itself shows what is wrong.
+    async fn learn_zone(&self) {
+        let parts = &self.0.parts;
+        if parts.zone.is_to_be_learned()
+            && let Ok(home) = parts.data_api.home().await
+            && let Some(name) = home.time_zone
+        {
+            parts.zone.learn(&name);
+        }
+    }
+
     async fn attempt(&self, cause: Cause, started_at: UtcMicros) -> Result<RunRecord, RunFailed> {
         let parts = &self.0.parts;
+        self.learn_zone().await;
         let known = parts.store.known().await?;
         let from = started_at.plus_seconds(-i64::from(parts.lookback_days) * SECONDS_PER_DAY);
         let span = Span {
@@ -221,7 +233,7 @@ impl Analyst {
         let past = history::read(
             &parts.data_api,
             span,
-            parts.zone.clone(),
+            parts.zone.current(),
             &self.0.events_read,
         )
         .instrument(tracing::info_span!("analysis.fetch"))

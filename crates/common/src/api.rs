@@ -2,4 +2,5 @@
 
 pub mod events;
 pub mod gaps;
+pub mod home;
 pub mod registry;

@@ -1,5 +1,6 @@
 //! Devices, entities, areas and services.
 
+use common::api::home::Home;
 use common::api::registry::{AreaList, DeviceList, EntityList, ServiceList, UpsertReply};
 use reqwest::Method;
 use serde::Serialize;
@@ -22,6 +23,8 @@ pub enum Registry {
     Areas,
     /// `get_services`
     Services,
+    /// `get_config`
+    Home,
 }
 
 impl Registry {
@@ -32,6 +35,7 @@ impl Registry {
             Self::Entities => "entities",
             Self::Areas => "areas",
             Self::Services => "services",
+            Self::Home => "home",
         }
     }
 }
@@ -43,9 +47,19 @@ impl DataApi {
         part: Registry,
         body: &B,
     ) -> Result<UpsertReply, CallFailed> {
-        let path = format!("/internal/{}/bulk_upsert", part.as_str());
+        let path = match part {
+            Registry::Home => "/internal/home".to_owned(),
+            Registry::Devices | Registry::Entities | Registry::Areas | Registry::Services => {
+                format!("/internal/{}/bulk_upsert", part.as_str())
+            }
+        };
         self.json(self.request(Method::POST, &path)?.json(body))
             .await
+    }
+
+    /// What Home Assistant says of the home itself.
+    pub async fn home(&self) -> Result<Home, CallFailed> {
+        self.json(self.request(Method::GET, "/api/v1/home")?).await
     }
 
     /// All devices.

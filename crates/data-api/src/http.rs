@@ -3,6 +3,7 @@
 mod auth;
 mod events;
 mod gaps;
+mod home;
 mod ingest;
 mod instant;
 mod rate_limit;

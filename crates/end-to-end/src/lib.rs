@@ -85,7 +85,6 @@ impl Chain {
             ("DATABASE_URL", file("patterns.db")),
             ("DATA_API_URL", store_url),
             ("DATA_API_KEY", KEY.to_owned()),
-            ("TZ", ZONE.to_owned()),
         ];
         let given = patterns
             .iter()

@@ -66,6 +66,16 @@ async fn a_month_of_life_becomes_habits_that_a_subscriber_reads() {
 
     a_change_now_is_served(&chain).await;
 
+    // Nobody set a time zone: it is Home Assistant's.
+    let schedule = chain
+        .http
+        .get(format!("{}/api/analysis/schedule", chain.patterns))
+        .send()
+        .await
+        .unwrap();
+    let schedule: Value = schedule.json().await.unwrap();
+    assert_eq!(schedule["time_zone"], "Europe/Amsterdam");
+
     // A second look finds the same habits and tells none twice.
     let trigger = chain
         .http

@@ -1,6 +1,6 @@
 //! Settings of the whole: those of every service, with defaults that fit together.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use common::env::Env;
 
@@ -45,16 +45,11 @@ impl Config {
         env.set_default("SPOOL_DIR", data_dir.join("spool").display().to_string());
         // Two services with tables cannot share one file.
         env.set_default("PATTERN_DATABASE_URL", file("ai-pattern-service.db"));
-        env.set_default(
-            "TZ",
-            if is_demo {
-                DEMO_ZONE.to_owned()
-            } else {
-                machine_zone()
-            },
-        );
         if is_demo {
+            // Whatever the services listen on, the simulated home is for this process only.
+            env.set_default("SIMULATOR_HOST", "127.0.0.1");
             env.set_default("SIMULATOR_PORT", "0");
+            env.set_default("TZ", DEMO_ZONE);
         }
         Self {
             data_api: data_api::Config::read(env),
@@ -66,26 +61,10 @@ impl Config {
     }
 }
 
-/// The machine's time zone by its name, as far as the usual files tell; else UTC.
-fn machine_zone() -> String {
-    let link = std::fs::read_link("/etc/localtime").ok();
-    let from_link = link
-        .as_deref()
-        .and_then(Path::to_str)
-        .and_then(|path| path.split_once("zoneinfo/"))
-        .map(|(_, name)| name.to_owned());
-    from_link
-        .or_else(|| {
-            std::fs::read_to_string("/etc/timezone")
-                .ok()
-                .map(|name| name.trim().to_owned())
-        })
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "UTC".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

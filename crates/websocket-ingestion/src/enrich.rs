@@ -82,6 +82,7 @@ mod tests {
             ],
             areas: vec![],
             services: Value::Null,
+            home: Value::Null,
         };
         let enrichment = Enrichment::default();
         enrichment.replace(&registries);

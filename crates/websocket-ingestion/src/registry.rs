@@ -16,6 +16,8 @@ pub(crate) struct Registries {
     pub(crate) areas: Vec<Value>,
     /// `{domain: {service: {…}}}`
     pub(crate) services: Value,
+    /// `get_config`
+    pub(crate) home: Value,
 }
 
 /// Reads them, one after the other.
@@ -30,6 +32,7 @@ pub(crate) async fn read(calls: &Calls) -> Result<Registries, CallFailed> {
         entities: list("config/entity_registry/list").await?,
         areas: list("config/area_registry/list").await?,
         services: serde_json::from_str(calls.call(json!({"type": "get_services"})).await?.get())?,
+        home: serde_json::from_str(calls.call(json!({"type": "get_config"})).await?.get())?,
     })
 }
 
@@ -41,6 +44,7 @@ pub(crate) async fn hand_over(shared: &Shared, registries: &Registries) {
         json!(registries.areas),
     );
     for (part, body) in [
+        (Registry::Home, &registries.home),
         (Registry::Areas, &areas),
         (Registry::Devices, &devices),
         (Registry::Entities, &entities),

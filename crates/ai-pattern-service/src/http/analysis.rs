@@ -52,7 +52,7 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<Value>, Proble
             "status": "running",
             "schedule": api.schedule.to_string(),
             "last_run": last_run.as_ref().map(|run| run.ended_at),
-            "next_run": api.schedule.next_after(api.clock.now(), &api.zone),
+            "next_run": api.schedule.next_after(api.clock.now(), &api.zone.current()),
         },
         "suggestions": {"pending_count": 0, "recent": []},
         "analysis": {"state": state, "running": running, "waiting_for": waiting_for, "last_run": last_run},
@@ -63,10 +63,12 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<Value>, Proble
 #[utoipa::path(get, path = "/api/analysis/schedule", tag = "analysis", responses((status = 200, description = "The schedule")))]
 pub(super) async fn schedule(State(api): State<Api>) -> Result<Json<Value>, Problem> {
     let last_run = api.store.last_run().await.map_err(store_problem)?;
-    let next_run = api.schedule.next_after(api.clock.now(), &api.zone);
+    let next_run = api
+        .schedule
+        .next_after(api.clock.now(), &api.zone.current());
     Ok(Json(json!({
         "schedule": api.schedule.to_string(),
-        "time_zone": api.zone.iana_name(),
+        "time_zone": api.zone.current().iana_name(),
         "enabled": true,
         "incremental_enabled": false,
         "next_run": next_run,

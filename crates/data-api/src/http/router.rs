@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Api, auth, events, gaps, ingest, registry, registry_in, status};
+use super::{Api, auth, events, gaps, home, ingest, registry, registry_in, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -54,6 +54,8 @@ fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(events::list))
         .routes(routes!(events::stats))
         .routes(routes!(events::one))
+        .routes(routes!(home::show))
+        .routes(routes!(home::report))
         .routes(routes!(gaps::list))
         .routes(routes!(gaps::upsert))
         .routes(routes!(registry::devices))

@@ -7,6 +7,7 @@ pub(super) mod entities;
 pub(super) mod events;
 mod filter;
 pub(super) mod gaps;
+mod home;
 mod ingest;
 mod row;
 pub(super) mod services;

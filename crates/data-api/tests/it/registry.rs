@@ -224,6 +224,30 @@ async fn events_follow_an_entity_that_moves_to_another_area() {
 }
 
 #[tokio::test]
+async fn the_home_is_what_was_reported_last() {
+    let home = Home::new().await;
+    assert_eq!(home.json("/api/v1/home").await["time_zone"], Value::Null);
+    for version in ["2024.3.3", "2025.4.4", "2026.11.0"] {
+        let (status, reply) = answer(
+            home.post("/internal/home")
+                .json(&recorded(version, "get_config")),
+        )
+        .await;
+        assert_eq!(
+            (status, &reply["success"]),
+            (200, &json!(true)),
+            "{version}"
+        );
+        let known = home.json("/api/v1/home").await;
+        assert_eq!(known["home_assistant_version"], version);
+        assert!(
+            known["time_zone"].is_string() && known["location_name"].is_string(),
+            "{known}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn real_registries_of_three_versions_land_whole() {
     for version in ["2024.3.3", "2025.4.4", "2026.11.0"] {
         let home = Home::new().await;
