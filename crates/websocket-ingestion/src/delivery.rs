@@ -110,6 +110,10 @@ impl Delivery {
             let batch = match self.with_spool(move |spool| spool.peek(size)).await {
                 Ok(batch) if batch.events.is_empty() => return,
                 Ok(batch) => batch,
+                Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                    self.leave_damaged(&error).await;
+                    continue;
+                }
                 Err(error) => {
                     self.trouble(&error);
                     tokio::time::sleep(self.sync_interval()).await;
@@ -149,6 +153,26 @@ impl Delivery {
                 for event in dropped {
                     self.shared.gaps.overflowed(event.last_updated);
                 }
+            }
+        }
+    }
+
+    /// Goes on with the next file of the spool; what was in the damaged one becomes a gap.
+    async fn leave_damaged(&self, error: &std::io::Error) {
+        match self.with_spool(Spool::set_aside).await {
+            Ok(lost) => {
+                tracing::error!(
+                    events = lost.records,
+                    "the spool: {error}; it was set aside as *.damaged, and its events become a gap"
+                );
+                self.shared.status.dropped("spool_damaged", lost.records);
+                if let Some((start, end)) = lost.span {
+                    self.shared.gaps.spool_damaged(start, end);
+                }
+            }
+            Err(error) => {
+                self.trouble(&error);
+                tokio::time::sleep(self.sync_interval()).await;
             }
         }
     }

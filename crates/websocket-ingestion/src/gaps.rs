@@ -82,6 +82,11 @@ impl Gaps {
         self.lock().add(start, end, GapReason::SpoolFull);
     }
 
+    /// The events of this span cannot be read from the spool any more.
+    pub(crate) fn spool_damaged(&self, start: UtcMicros, end: UtcMicros) {
+        self.lock().add(start, end, GapReason::SpoolDamaged);
+    }
+
     /// The buffer let go of an event of this instant. Neighbours make one gap.
     pub(crate) fn overflowed(&self, at: UtcMicros) {
         let mut inner = self.lock();

@@ -61,6 +61,8 @@ pub(crate) struct Lost {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) events: Vec<NewEvent>,
+    /// The file that they are in: it may be gone when they have been sent.
+    segment: u64,
     end: usize,
 }
 
@@ -153,14 +155,44 @@ impl Spool {
             events.push(*event);
             at = next;
         }
+        if events.is_empty() && !rest.is_empty() {
+            let what = format!("{} is damaged", self.path(first.number).display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
         Ok(Batch {
             events,
+            segment: first.number,
             end: self.offset + at,
         })
     }
 
+    /// Sets the oldest file aside, because what stands next in it cannot be read.
+    pub(crate) fn set_aside(&mut self) -> io::Result<Lost> {
+        let Some(first) = self.segments.pop_front() else {
+            return Ok(Lost::default());
+        };
+        let path = self.path(first.number);
+        std::fs::rename(&path, path.with_extension("damaged"))?;
+        let lost = Lost {
+            records: first.records - self.passed,
+            span: first.first.zip(first.last),
+        };
+        self.offset = MAGIC.len();
+        self.passed = 0;
+        self.write_position()?;
+        Ok(lost)
+    }
+
     /// Passes over a batch that data-api has committed.
     pub(crate) fn pass(&mut self, batch: &Batch) -> io::Result<()> {
+        if self
+            .segments
+            .front()
+            .is_none_or(|first| first.number != batch.segment)
+        {
+            // A full spool let the file go while the batch was on its way.
+            return Ok(());
+        }
         self.offset = batch.end;
         self.passed += batch.events.len() as u64;
         if self
@@ -284,6 +316,7 @@ impl Spool {
         let file = std::fs::read(self.path(first.number))?;
         let mut batch = Batch {
             events: Vec::new(),
+            segment: first.number,
             end: self.offset,
         };
         while batch.end < offset {

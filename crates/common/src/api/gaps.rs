@@ -20,6 +20,8 @@ pub enum GapReason {
     BufferFull,
     /// data-api was away for longer than the spool could hold.
     SpoolFull,
+    /// A part of the spool cannot be read any more.
+    SpoolDamaged,
 }
 
 impl GapReason {
@@ -30,6 +32,7 @@ impl GapReason {
             Self::NotRunning => "not_running",
             Self::BufferFull => "buffer_full",
             Self::SpoolFull => "spool_full",
+            Self::SpoolDamaged => "spool_damaged",
         }
     }
 }

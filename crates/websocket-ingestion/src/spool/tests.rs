@@ -151,3 +151,37 @@ fn a_full_spool_lets_the_oldest_go_and_says_which() {
     );
     assert_eq!(drain(&mut spool), (10..30).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_batch_whose_file_was_let_go_while_it_was_sent_moves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), 2_500).unwrap();
+    spool.append(&batch(0..10)).unwrap();
+    spool.new_segment().unwrap();
+    spool.append(&batch(10..20)).unwrap();
+    let being_sent = spool.peek(4).unwrap();
+    // Meanwhile the spool is full, and the file of that batch has to go.
+    assert_eq!(spool.append(&batch(20..30)).unwrap().records, 10);
+    spool.pass(&being_sent).unwrap();
+    assert_eq!(spool.records(), 20);
+    assert_eq!(drain(&mut spool), (10..30).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_record_that_breaks_while_the_spool_is_in_use_is_set_aside_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
+    spool.append(&batch(0..5)).unwrap();
+    let damaged = newest_file(folder.path());
+    spool.new_segment().unwrap();
+    spool.append(&batch(5..8)).unwrap();
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    bytes[MAGIC.len() + 20] ^= 0xff;
+    std::fs::write(&damaged, bytes).unwrap();
+    let told = spool.peek(7).unwrap_err();
+    assert_eq!(told.kind(), io::ErrorKind::InvalidData, "{told}");
+    let lost = spool.set_aside().unwrap();
+    assert_eq!((lost.records, lost.span.is_some()), (5, true));
+    assert!(damaged.with_extension("damaged").exists());
+    assert_eq!(drain(&mut spool), [5, 6, 7]);
+}

@@ -76,6 +76,7 @@ fn gap(row: &SqliteRow) -> Result<Gap, sqlx::Error> {
         GapReason::NotRunning,
         GapReason::BufferFull,
         GapReason::SpoolFull,
+        GapReason::SpoolDamaged,
     ];
     let closures = [GapClosure::Backfill, GapClosure::Unrecoverable];
     Ok(Gap {
