@@ -1,5 +1,6 @@
 //! The project's own commands, the same on every machine: `cargo xtask --help` lists them.
 
+mod bench;
 mod docker_test;
 mod e2e;
 mod generate;
@@ -30,6 +31,9 @@ struct Cli {
 enum Command {
     /// Run every test of the workspace, with the servers that they need
     Test(test::Options),
+    /// Measure speed, latency and memory of the release programs
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Follow real changes of a real Home Assistant through all services
     E2e(e2e::Options),
     /// Build every image, start the stack and try it
@@ -41,6 +45,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test(options) => test::run(&options),
+        Command::Bench(bench) => bench::run(&bench),
         Command::E2e(options) => e2e::run(&options),
         Command::DockerTest(options) => docker_test::run(&options),
         Command::Generate(options) => generate::run(&options),

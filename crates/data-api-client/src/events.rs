@@ -2,7 +2,7 @@
 
 use common::api::events::{Event, EventStats, IngestReply, NEXT_CURSOR_HEADER, NewEvent};
 use common::instant::UtcMicros;
-use reqwest::{Method, header};
+use reqwest::{Body, Method, header};
 use serde::Serialize;
 
 use crate::call::{CallFailed, DataApi};
@@ -48,6 +48,11 @@ impl DataApi {
                 .map_err(|error| CallFailed::Unreadable(error.to_string()))?;
             body.push(b'\n');
         }
+        self.send_event_lines(body).await
+    }
+
+    /// Stores a batch that was written as NDJSON before, one [`NewEvent`] a line. The answer means that it is on disk.
+    pub async fn send_event_lines(&self, body: impl Into<Body>) -> Result<IngestReply, CallFailed> {
         let request = self
             .request(Method::POST, "/internal/events/bulk_upsert")?
             .header(header::CONTENT_TYPE, "application/x-ndjson")

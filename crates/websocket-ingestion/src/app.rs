@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::buffer::Buffer;
 use crate::config::Config;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Limits};
 use crate::discovery::Discovery;
 use crate::enrich::Enrichment;
 use crate::filter::Filter;
@@ -88,16 +88,22 @@ impl App {
         let status = Arc::new(Status::default());
         let spool = open_spool(&config, &status)?;
         let data_api = DataApi::new(config.data_api.clone())?;
-        let sink = DataApiSink::new(data_api.clone(), Arc::clone(&status), health.clone());
+        let gaps = Arc::<Gaps>::default();
+        let sink = DataApiSink::new(
+            data_api.clone(),
+            Arc::clone(&status),
+            health.clone(),
+            Arc::clone(&gaps),
+        );
         let shared = Shared {
             clock,
             health,
             status,
-            gaps: Arc::default(),
+            gaps,
             discovery: Arc::default(),
             enrichment: Arc::default(),
             filter: Arc::new(Filter::new(config.filter.clone())?),
-            buffer: Arc::new(Buffer::new(config.buffer_events)),
+            buffer: Arc::new(Buffer::new(config.buffer_bytes)),
             data_api,
             sink,
             import: Arc::default(),
@@ -112,8 +118,15 @@ impl App {
         );
         let stop = tasks.stopping();
         let delivery = Delivery {
-            shared: shared.clone(),
+            sink: shared.sink.clone(),
+            buffer: Arc::clone(&shared.buffer),
             spool: Arc::new(Mutex::new(spool)),
+            health: shared.health.clone(),
+            limits: Limits {
+                batch_size: shared.config.batch_size,
+                batch_timeout: shared.config.batch_timeout,
+                sync_interval: shared.config.spool_sync_interval,
+            },
         };
         tasks.spawn("delivery", delivery.run(stop.clone()));
         let (gaps, client, reporting) = (

@@ -137,7 +137,7 @@ async fn span(
             .status
             .dropped("filtered", (read - rows.len()) as u64);
         for batch in rows.chunks(common::api::events::MAX_ROWS_PER_REQUEST / 10) {
-            let stored = shared.sink.deliver(batch).await;
+            let stored = shared.sink.store_events(batch).await;
             metrics::counter!("homeiq_backfill_rows_total").increment(stored as u64);
             new += stored;
         }

@@ -24,8 +24,8 @@ pub struct Config {
     pub batch_size: usize,
     /// Longest time that an event waits for its batch to fill.
     pub batch_timeout: Duration,
-    /// Most events that wait in memory on their way to data-api or to the spool.
-    pub buffer_events: usize,
+    /// Most bytes of events that wait in memory on their way to data-api or to the spool.
+    pub buffer_bytes: usize,
     /// Folder of the events that data-api has not taken yet.
     pub spool_dir: PathBuf,
     /// Most bytes of it.
@@ -112,14 +112,14 @@ impl Config {
             listen: Listen::read(env, "WEBSOCKET_INGESTION_HOST", &["WEBSOCKET_INGESTION_PORT"], 8001),
             home: home(env),
             data_api: DataApiPeer::read(env),
-            batch_size: env.value(&["BATCH_SIZE"], "1000", "Most events in one batch to data-api."),
+            batch_size: env.value(&["BATCH_SIZE"], "4000", "Most events in one batch to data-api."),
             batch_timeout: env
                 .value::<Seconds>(&["BATCH_TIMEOUT"], "0.25", "Longest time that an event waits for its batch to fill, in seconds.")
                 .0,
-            buffer_events: env.value(
-                &["INGEST_BUFFER_EVENTS"],
-                "50000",
-                "Most events that wait in memory for data-api or the disk, about 1 KB each; beyond it the oldest become a gap.",
+            buffer_bytes: env.value(
+                &["INGEST_BUFFER_BYTES"],
+                "16777216",
+                "Most bytes of events that wait in memory for data-api or the disk; beyond it the oldest become a gap.",
             ),
             spool_dir: env.value(
                 &["SPOOL_DIR"],

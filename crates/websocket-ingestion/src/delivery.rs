@@ -1,34 +1,53 @@
-//! From the buffer to data-api: straight while it answers in time, else by way of the spool.
+//! From the buffer to a sink: straight while it answers in time, else by way of the spool.
 //!
-//! An event is in memory only for as long as [`Delivery::sync_interval`]: by then data-api has committed it, or it is on
-//! disk. The order stays: nothing goes straight while the spool holds something older.
+//! An event is in memory only for as long as [`Limits::sync_interval`]: by then the sink has committed it, or it is on disk.
+//! The order stays: nothing goes straight while the spool holds something older.
 
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use common::api::events::NewEvent;
+use common::health::Health;
 use common::lifecycle::Failure;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::Shared;
-use crate::spool::Spool;
+use crate::buffer::Buffer;
+use crate::lines::{Line, Lines};
+use crate::sink::{Loss, Sink};
+use crate::spool::{Batch, Spool};
 
-/// Name of the part in `/health`.
-const PART: &str = "spool";
+/// Batches of the spool that are on their way at the same time: while one is committed, the next is read.
+const ON_THEIR_WAY: usize = 2;
 /// Most events that are moved to disk at once.
-const MOVED: usize = 20_000;
+const MOVED: usize = 2000;
 /// Time to hand over what is left when the process stops, before it goes to disk.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// The way of the events.
+/// The way of the events to one sink.
 #[derive(Debug)]
-pub(crate) struct Delivery {
-    pub(crate) shared: Shared,
+pub(crate) struct Delivery<S> {
+    pub(crate) sink: S,
+    pub(crate) buffer: Arc<Buffer>,
     pub(crate) spool: Arc<Mutex<Spool>>,
+    pub(crate) health: Health,
+    pub(crate) limits: Limits,
 }
 
-impl Delivery {
+/// How much at once, and how soon.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Most events in one batch.
+    pub(crate) batch_size: usize,
+    /// Longest time that an event waits for its batch to fill.
+    pub(crate) batch_timeout: Duration,
+    /// Longest time that an event is in memory only.
+    pub(crate) sync_interval: Duration,
+}
+
+impl<S: Sink> Delivery<S> {
     /// Delivers until the process stops; what is left then is on disk.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
         while !stop.is_cancelled() {
@@ -38,47 +57,53 @@ impl Delivery {
                 self.by_way_of_disk(&stop).await;
             }
         }
-        let left = self.shared.buffer.take(usize::MAX);
+        let left = self.buffer.take(usize::MAX);
         if self.records() > 0 {
             self.keep(left).await;
+            self.sync().await;
             // What is not taken in this time is on disk.
             tokio::time::timeout(LAST_WORDS, self.send_spooled())
                 .await
                 .ok();
-        } else if tokio::time::timeout(LAST_WORDS, self.shared.sink.deliver(&left))
-            .await
-            .is_err()
-        {
-            self.keep(left).await;
+        } else {
+            let lines: Lines = left.iter().collect();
+            if tokio::time::timeout(LAST_WORDS, self.sink.deliver(&lines))
+                .await
+                .is_err()
+            {
+                self.keep(left).await;
+            }
         }
-        let unkept = self.shared.buffer.len();
-        if unkept > 0 {
-            self.shared.status.dropped("stopped", unkept as u64);
+        self.sync().await;
+        let unkept = self.buffer.take(usize::MAX);
+        if !unkept.is_empty() {
+            let lines: Lines = unkept.iter().collect();
+            self.sink
+                .lost(Loss::Stopped, lines.len() as u64, lines.span());
             tracing::error!(
-                events = unkept,
-                "stopped with events that neither data-api nor the disk took; the next start looks for them in the history"
+                events = lines.len(),
+                "stopped with events that neither {} nor the disk took; the next start looks for them in the history",
+                S::PART
             );
         }
         Ok(())
     }
 
-    /// How long an event may be in memory only.
-    fn sync_interval(&self) -> Duration {
-        self.shared.config.spool_sync_interval
-    }
-
-    /// One batch straight to data-api; one that is not taken in time goes to the spool.
+    /// One batch straight to the sink; one that is not taken in time, or that holds up too much, goes to the spool.
     async fn straight(&self, stop: &CancellationToken) {
-        let config = &self.shared.config;
+        let limits = self.limits;
+        let patience = limits.batch_timeout.min(limits.sync_interval / 2);
         let (batch, waited) = tokio::select! {
-            next = self.shared.buffer.next_batch(config.batch_size, config.batch_timeout.min(self.sync_interval() / 2)) => next,
+            next = self.buffer.next_batch(limits.batch_size, patience) => next,
             () = stop.cancelled() => return,
         };
-        let left = self.sync_interval().saturating_sub(waited);
-        if tokio::time::timeout(left, self.shared.sink.deliver(&batch))
-            .await
-            .is_err()
-        {
+        let lines: Lines = batch.iter().collect();
+        let is_delivered = tokio::select! {
+            () = self.sink.deliver(&lines) => true,
+            () = tokio::time::sleep(limits.sync_interval.saturating_sub(waited)) => false,
+            () = self.buffer.pressed() => false,
+        };
+        if !is_delivered {
             self.keep(batch).await;
         }
     }
@@ -93,71 +118,144 @@ impl Delivery {
             }
             is_done.store(true, Ordering::Relaxed);
         };
-        // Never interrupted: events that were taken from the buffer must reach the disk, or the buffer again.
-        let spool = async {
+        let sync = async {
             while !is_done.load(Ordering::Relaxed) {
-                tokio::time::sleep(self.sync_interval() / 2).await;
-                self.keep(self.shared.buffer.take(MOVED)).await;
+                self.sync().await;
+                tokio::time::sleep(self.limits.sync_interval / 2).await;
             }
         };
-        tokio::join!(send, spool);
+        // Never interrupted: lines that were taken from the buffer must reach the disk, or the buffer again.
+        let spool = async {
+            while !is_done.load(Ordering::Relaxed) {
+                tokio::select! {
+                    () = tokio::time::sleep(self.limits.sync_interval / 2) => {}
+                    () = self.buffer.pressed() => {}
+                }
+                if !self.keep_all().await {
+                    tokio::time::sleep(self.limits.sync_interval / 2).await;
+                }
+            }
+        };
+        tokio::join!(send, spool, sync);
     }
 
     /// Sends what is on disk, oldest first, until there is no more.
     async fn send_spooled(&self) {
         loop {
-            let size = self.shared.config.batch_size;
-            let batch = match self.with_spool(move |spool| spool.peek(size)).await {
-                Ok(batch) if batch.events.is_empty() => return,
-                Ok(batch) => batch,
+            match self.with_spool(|spool| spool.peek(None, 1)).await {
+                Ok(next) if next.lines.is_empty() => return,
+                Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                     self.leave_damaged(&error).await;
                     continue;
                 }
                 Err(error) => {
                     self.trouble(&error);
-                    tokio::time::sleep(self.sync_interval()).await;
+                    tokio::time::sleep(self.limits.sync_interval).await;
                     continue;
                 }
+            }
+            self.send_until_none().await;
+        }
+    }
+
+    /// Sends batch after batch, the next while the one before is being committed.
+    async fn send_until_none(&self) {
+        let size = self.limits.batch_size;
+        let mut on_their_way = FuturesOrdered::new();
+        let mut behind = None;
+        loop {
+            while on_their_way.len() < ON_THEIR_WAY {
+                let peeked = self.with_spool(move |spool| spool.peek(behind, size)).await;
+                // What cannot be read is looked at again when all before it has been sent.
+                let Some(batch) = peeked.ok().filter(|batch| !batch.lines.is_empty()) else {
+                    break;
+                };
+                behind = Some(batch.end);
+                on_their_way.push_back(self.send(batch));
+            }
+            let Some(batch) = on_their_way.next().await else {
+                return;
             };
-            self.shared.sink.deliver(&batch.events).await;
             if let Err(error) = self.with_spool(move |spool| spool.pass(&batch)).await {
                 self.trouble(&error);
             }
         }
     }
 
-    /// Puts events on disk; if that fails they go back to memory, and the trouble is shown.
-    async fn keep(&self, events: Vec<NewEvent>) {
-        if events.is_empty() {
-            return;
-        }
-        let events = Arc::new(events);
-        let for_disk = Arc::clone(&events);
-        match self.with_spool(move |spool| spool.append(&for_disk)).await {
-            Ok(lost) => {
-                if self.shared.health.restore(PART) {
-                    tracing::info!("the spool can be written to again");
-                }
-                if let Some((start, end)) = lost.span {
-                    self.shared.status.dropped("spool_full", lost.records);
-                    self.shared.gaps.spool_full(start, end);
-                }
+    async fn send(&self, batch: Batch) -> Batch {
+        self.sink.deliver(&batch.lines).await;
+        batch
+    }
+
+    /// Puts what is in memory on disk, in parts, so that it is never there twice.
+    async fn keep_all(&self) -> bool {
+        loop {
+            let lines = self.buffer.take(MOVED);
+            if lines.is_empty() {
+                return true;
             }
-            Err(error) => {
-                self.trouble(&error);
-                let dropped = self.shared.buffer.put_back(Arc::unwrap_or_clone(events));
-                self.shared
-                    .status
-                    .dropped("buffer_full", dropped.len() as u64);
-                for event in dropped {
-                    self.shared.gaps.overflowed(event.last_updated);
-                }
+            if !self.keep(lines).await {
+                return false;
             }
         }
     }
 
-    /// Goes on with the next file of the spool; what was in the damaged one becomes a gap.
+    /// Puts lines on disk; if that fails they go back to memory, and the trouble is shown. Says whether it went well.
+    async fn keep(&self, lines: Vec<Line>) -> bool {
+        if lines.is_empty() {
+            return true;
+        }
+        let lines = Arc::new(lines);
+        let for_disk = Arc::clone(&lines);
+        let kept = self.with_spool(move |spool| {
+            let appended = spool.append(&for_disk);
+            Ok((appended, spool.take_lost()))
+        });
+        let (appended, lost) = match kept.await {
+            Ok(kept) => kept,
+            Err(error) => (Err(error), crate::spool::Lost::default()),
+        };
+        if lost.records > 0 {
+            self.sink.lost(Loss::SpoolFull, lost.records, lost.span);
+        }
+        match appended {
+            Ok(()) => {
+                if self.health.restore(S::PART) {
+                    tracing::info!("the spool can be written to again");
+                }
+                true
+            }
+            Err(error) => {
+                self.trouble(&error);
+                let lines = Arc::try_unwrap(lines).unwrap_or_else(|lines| lines.to_vec());
+                let dropped: Lines = self.buffer.put_back(lines).iter().collect();
+                if !dropped.is_empty() {
+                    self.sink
+                        .lost(Loss::BufferFull, dropped.len() as u64, dropped.span());
+                }
+                false
+            }
+        }
+    }
+
+    /// Makes sure that what was added is on disk, without holding up what is being added.
+    async fn sync(&self) {
+        let synced = match self.with_spool(Spool::unsynced).await {
+            Ok(files) => {
+                tokio::task::spawn_blocking(move || files.iter().try_for_each(File::sync_data))
+                    .await
+                    .map_err(std::io::Error::other)
+                    .flatten()
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = synced {
+            self.trouble(&error);
+        }
+    }
+
+    /// Goes on with the next file of the spool; what was in the damaged one is lost to this sink.
     async fn leave_damaged(&self, error: &std::io::Error) {
         match self.with_spool(Spool::set_aside).await {
             Ok(lost) => {
@@ -165,14 +263,11 @@ impl Delivery {
                     events = lost.records,
                     "the spool: {error}; it was set aside as *.damaged, and its events become a gap"
                 );
-                self.shared.status.dropped("spool_damaged", lost.records);
-                if let Some((start, end)) = lost.span {
-                    self.shared.gaps.spool_damaged(start, end);
-                }
+                self.sink.lost(Loss::SpoolDamaged, lost.records, lost.span);
             }
             Err(error) => {
                 self.trouble(&error);
-                tokio::time::sleep(self.sync_interval()).await;
+                tokio::time::sleep(self.limits.sync_interval).await;
             }
         }
     }
@@ -181,7 +276,7 @@ impl Delivery {
         let reason = format!(
             "the spool cannot be used: {error}; events wait in memory. Free some space, or check SPOOL_DIR"
         );
-        if self.shared.health.degrade(PART, reason.as_str()) {
+        if self.health.degrade(S::PART, reason.as_str()) {
             tracing::error!("{reason}");
         }
     }
@@ -206,7 +301,7 @@ impl Delivery {
             (done, spool.records(), spool.bytes())
         });
         let (done, records, bytes) = done.await.map_err(std::io::Error::other)?;
-        self.shared.status.spooled(records, bytes);
+        self.sink.spooled(records, bytes);
         done
     }
 }

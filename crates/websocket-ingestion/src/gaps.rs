@@ -11,6 +11,8 @@ use data_api_client::DataApi;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::sink::Loss;
+
 /// Gaps that are remembered one by one; older ones are only counted.
 const REMEMBERED: usize = 100;
 /// Between two reports.
@@ -77,29 +79,28 @@ impl Gaps {
         self.lock().add(newest, now, GapReason::NotRunning);
     }
 
-    /// The spool let go of the events of this span.
-    pub(crate) fn spool_full(&self, start: UtcMicros, end: UtcMicros) {
-        self.lock().add(start, end, GapReason::SpoolFull);
+    /// The events of this span were let go.
+    pub(crate) fn lost(&self, why: Loss, start: UtcMicros, end: UtcMicros) {
+        match why {
+            Loss::BufferFull | Loss::Stopped => self.overflowed(start, end),
+            Loss::SpoolFull => self.lock().add(start, end, GapReason::SpoolFull),
+            Loss::SpoolDamaged => self.lock().add(start, end, GapReason::SpoolDamaged),
+        }
     }
 
-    /// The events of this span cannot be read from the spool any more.
-    pub(crate) fn spool_damaged(&self, start: UtcMicros, end: UtcMicros) {
-        self.lock().add(start, end, GapReason::SpoolDamaged);
-    }
-
-    /// The buffer let go of an event of this instant. Neighbours make one gap.
-    pub(crate) fn overflowed(&self, at: UtcMicros) {
+    /// The buffer let go of events of this span. Neighbours make one gap.
+    fn overflowed(&self, start: UtcMicros, end: UtcMicros) {
         let mut inner = self.lock();
         let last = inner.recent.back_mut();
         let Some(last) = last.filter(|last| {
             last.gap.reason == GapReason::BufferFull && last.gap.closed_by.is_none()
         }) else {
-            inner.add(at, at, GapReason::BufferFull);
+            inner.add(start, end, GapReason::BufferFull);
             return;
         };
-        if at > last.gap.end {
-            let more = at.seconds_since(last.gap.end);
-            last.gap.end = at;
+        if end > last.gap.end {
+            let more = end.seconds_since(last.gap.end);
+            last.gap.end = end;
             last.reported = false;
             inner.total_seconds += more;
             metrics::gauge!("homeiq_gap_seconds_total", "reason" => "buffer_full").increment(more);
@@ -253,7 +254,7 @@ mod tests {
     fn events_that_the_buffer_let_go_of_make_one_gap() {
         let gaps = Gaps::default();
         for second in 5..9 {
-            gaps.overflowed(at(second));
+            gaps.lost(Loss::BufferFull, at(second), at(second));
         }
         let told = gaps.told();
         assert_eq!(

@@ -11,6 +11,7 @@ mod filter;
 mod gaps;
 mod home_assistant;
 mod http;
+mod lines;
 mod normalize;
 mod registry;
 mod sink;

@@ -3,15 +3,15 @@
 use common::api::events::{NewEvent, Origin};
 use common::entity::EntityId;
 
-use crate::home_assistant::frame::{Event, StateChanged};
+use crate::home_assistant::frame::Event;
 
 /// Why an event cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unusable {
     #[error("it has no data")]
     NoData,
-    #[error("{0}")]
-    Form(#[from] serde_json::Error),
+    #[error("its data has no new_state")]
+    NoState,
     #[error("{0}")]
     EntityId(#[from] common::entity::InvalidEntityId),
     #[error("a removal without time_fired")]
@@ -20,14 +20,14 @@ pub(crate) enum Unusable {
 
 /// The state change in a `state_changed` event.
 pub(crate) fn state_change(event: Event<'_>, startup: bool) -> Result<NewEvent, Unusable> {
-    let data: StateChanged = serde_json::from_str(event.data.ok_or(Unusable::NoData)?.get())?;
+    let data = event.data.ok_or(Unusable::NoData)?;
     let entity_id: EntityId = data.entity_id.parse()?;
     let startup = startup.then_some(true);
-    Ok(match data.new_state {
+    Ok(match data.new_state.ok_or(Unusable::NoState)? {
         Some(new) => NewEvent {
             entity_id,
-            state: Some(new.state),
-            attributes: new.attributes,
+            state: Some(new.state.into_owned()),
+            attributes: new.attributes.map(ToOwned::to_owned),
             last_changed: new.last_changed,
             last_updated: new.last_updated,
             context: new.context.or(event.context),
@@ -55,7 +55,7 @@ pub(crate) fn state_change(event: Event<'_>, startup: bool) -> Result<NewEvent, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::home_assistant::frame::messages;
+    use crate::home_assistant::frame::{Unreadable, messages};
 
     #[test]
     fn every_recorded_case_of_real_versions_is_normalised() {
@@ -101,8 +101,13 @@ mod tests {
             let text = format!(
                 r#"{{"type":"event","event":{{"event_type":"state_changed","data":{data}}}}}"#
             );
-            let event = messages(&text).pop().unwrap().unwrap().event.unwrap();
-            let told = state_change(event, false).unwrap_err().to_string();
+            let told = match messages(&text).pop().unwrap() {
+                Ok(message) => state_change(message.event.unwrap(), false)
+                    .unwrap_err()
+                    .to_string(),
+                Err(error @ Unreadable::Event(_)) => error.to_string(),
+                Err(error) => panic!("{error}"),
+            };
             assert!(told.contains(why), "{told}");
         }
     }

@@ -1,23 +1,28 @@
 //! Events that data-api has not taken yet, on disk, in order, bounded.
 //!
-//! A folder of numbered files to which records are only ever added; each addition is synced before it is answered. What data-api has
+//! A folder of numbered files to which records are only ever added. What was added survives the end of the process at once, and the
+//! end of the machine after the next sync. What data-api has
 //! committed is passed over by moving a position, and a file that was passed over whole is deleted. The position may be
 //! older than the truth after a sudden end: then some events are sent twice, which data-api counts and does not store.
 
 mod record;
+mod segment;
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use common::api::events::NewEvent;
 use common::instant::UtcMicros;
 
+use crate::lines::{Line, Lines, LinesBuilder};
 use record::{Found, MAGIC};
+use segment::Segment;
 
 /// A file that has grown to this size is followed by a new one.
-const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
+const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes that are read at once.
+const READ_BYTES: usize = 4 * 1024 * 1024;
 const POSITION: &str = "position";
 
 /// The spool.
@@ -30,15 +35,14 @@ pub(crate) struct Spool {
     offset: usize,
     /// Records of the first segment that were passed over.
     passed: u64,
-}
-
-#[derive(Debug)]
-struct Segment {
-    number: u64,
-    bytes: u64,
-    records: u64,
-    first: Option<UtcMicros>,
-    last: Option<UtcMicros>,
+    lost: Lost,
+    /// Number of the newest file that there ever was: none is used twice, or a place in a file that is gone would be one in
+    /// its namesake.
+    newest: u64,
+    /// The newest file, open for additions.
+    open: Option<File>,
+    /// Files with additions that the disk may not have yet.
+    unsynced: Vec<File>,
 }
 
 /// What was found at the start.
@@ -50,20 +54,26 @@ pub(crate) struct Opened {
     pub(crate) damaged: u64,
 }
 
-/// Events that had to go because the spool is full.
+/// Events that had to go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Lost {
     pub(crate) records: u64,
     pub(crate) span: Option<(UtcMicros, UtcMicros)>,
 }
 
+/// Behind which record something ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    /// The file: it may be gone by the time that the place is used.
+    segment: u64,
+    offset: usize,
+}
+
 /// The next events to send, and where they end.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pub(crate) events: Vec<NewEvent>,
-    /// The file that they are in: it may be gone when they have been sent.
-    segment: u64,
-    end: usize,
+    pub(crate) lines: Lines,
+    pub(crate) end: Place,
 }
 
 impl Spool {
@@ -75,7 +85,11 @@ impl Spool {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder)?;
         let mut numbers: Vec<u64> = std::fs::read_dir(folder)?
-            .filter_map(|entry| entry.ok()?.path().file_stem()?.to_str()?.parse().ok())
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                let is_log = path.extension().is_some_and(|extension| extension == "log");
+                path.file_stem()?.to_str()?.parse().ok().filter(|_| is_log)
+            })
             .collect();
         numbers.sort_unstable();
         let mut spool = Self {
@@ -84,86 +98,109 @@ impl Spool {
             segments: VecDeque::new(),
             offset: MAGIC.len(),
             passed: 0,
+            lost: Lost::default(),
+            newest: 0,
+            open: None,
+            unsynced: Vec::new(),
         };
         let position = spool.read_position();
         let mut opened = Opened::default();
         let newest = numbers.last().copied();
+        spool.newest = newest
+            .max(position.map(|place| place.segment))
+            .unwrap_or_default();
         for number in numbers {
-            if position.is_some_and(|(segment, _)| number < segment) {
+            if position.is_some_and(|place| number < place.segment) {
                 std::fs::remove_file(spool.path(number))?;
                 continue;
             }
-            spool.check(number, Some(number) == newest, &mut opened)?;
+            let checked = Segment::check(&spool.path(number), number, Some(number) == newest)?;
+            opened.damaged += u64::from(checked.is_damaged);
+            spool.segments.extend(checked.segment);
         }
-        if let Some((segment, offset)) = position
-            && spool
-                .segments
-                .front()
-                .is_some_and(|first| first.number == segment)
-        {
-            spool.pass_to(offset)?;
+        if let Some(place) = position {
+            spool.pass_to(place)?;
         }
         opened.records = spool.records();
         Ok((spool, opened))
     }
 
-    /// Adds events; when this returns they are on disk. A full spool lets its oldest file go.
-    pub(crate) fn append(&mut self, events: &[NewEvent]) -> io::Result<Lost> {
-        let mut bytes = Vec::with_capacity(events.len() * 512);
-        for event in events {
-            record::write(&mut bytes, event)?;
-        }
-        let lost = self.make_room(bytes.len() as u64)?;
-        if self
-            .segments
-            .back()
-            .is_none_or(|last| last.bytes >= SEGMENT_BYTES)
-        {
+    /// Adds lines; the disk has them after [`Spool::unsynced`] was synced. A full spool lets its oldest file go: see [`Spool::take_lost`].
+    pub(crate) fn append(&mut self, lines: &[Line]) -> io::Result<()> {
+        self.make_room(lines.iter().map(|line| line.json.len() as u64 + 16).sum())?;
+        let is_full = |last: &Segment| last.bytes >= SEGMENT_BYTES;
+        if self.open.is_none() || self.segments.back().is_none_or(is_full) {
             self.new_segment()?;
         }
-        let Some(path) = self.segments.back().map(|last| self.path(last.number)) else {
-            return Err(io::Error::other("the spool has no file to write to"));
-        };
-        let mut file = OpenOptions::new().append(true).open(&path)?;
-        let before = file.metadata()?.len();
-        if let Err(error) = file.write_all(&bytes).and_then(|()| file.sync_data()) {
-            // Half a batch must not stay: what follows would be taken for damage.
-            file.set_len(before)?;
-            return Err(error);
+        match (self.segments.back_mut(), &mut self.open) {
+            (Some(last), Some(file)) => last.append(file, lines),
+            _ => Err(io::Error::other("the spool has no file to write to")),
         }
-        if let Some(last) = self.segments.back_mut() {
-            last.bytes = before + bytes.len() as u64;
-            last.note(events);
-        }
-        Ok(lost)
     }
 
-    /// The oldest events, at most `max`.
-    pub(crate) fn peek(&self, max: usize) -> io::Result<Batch> {
-        let Some(first) = self.segments.front() else {
+    /// The files whose additions the disk may not have yet, to be synced without holding up the spool.
+    pub(crate) fn unsynced(&mut self) -> io::Result<Vec<File>> {
+        let mut files = std::mem::take(&mut self.unsynced);
+        if let Some(open) = &self.open {
+            files.push(open.try_clone()?);
+        }
+        Ok(files)
+    }
+
+    /// What had to go since this was asked last.
+    pub(crate) fn take_lost(&mut self) -> Lost {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// The oldest lines, at most `max`; those behind a place, if one is given.
+    pub(crate) fn peek(&self, behind: Option<Place>, max: usize) -> io::Result<Batch> {
+        let Some((segment, offset)) = self.behind(behind) else {
             return Ok(Batch::default());
         };
-        let mut file = File::open(self.path(first.number))?;
-        file.seek(io::SeekFrom::Start(self.offset as u64))?;
-        let mut rest = Vec::new();
-        file.read_to_end(&mut rest)?;
-        let (mut events, mut at) = (Vec::new(), 0);
-        while events.len() < max {
-            let Found::Record { event, next } = record::read(&rest, at) else {
-                break;
-            };
-            events.push(*event);
-            at = next;
+        let path = self.path(segment.number);
+        let mut file = segment.read(&path, offset, READ_BYTES)?;
+        if matches!(record::read(&file, 0), Found::Broken) {
+            // It may only be longer than what is read usually.
+            file = segment.read(&path, offset, record::MAX_RECORD)?;
         }
-        if events.is_empty() && !rest.is_empty() {
-            let what = format!("{} is damaged", self.path(first.number).display());
+        let (mut lines, mut read) = (LinesBuilder::default(), 0);
+        while lines.len() < max
+            && let Found::Record { json, at, next } = record::read(&file, read)
+        {
+            lines.push(json, at);
+            read = next;
+        }
+        if read == 0 && behind.is_none() {
+            let what = format!("{} is damaged", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         Ok(Batch {
-            events,
-            segment: first.number,
-            end: self.offset + at,
+            lines: lines.finish(),
+            end: Place {
+                segment: segment.number,
+                offset: offset + read,
+            },
         })
+    }
+
+    /// The file and the offset in it from which to read on.
+    fn behind(&self, place: Option<Place>) -> Option<(&Segment, usize)> {
+        let first = self.segments.front()?;
+        let from = match place {
+            Some(place) if place.segment >= first.number => place,
+            _ => return Some((first, self.offset)),
+        };
+        let here = self
+            .segments
+            .iter()
+            .find(|segment| segment.number == from.segment && from.offset < segment.bytes);
+        let later = || {
+            self.segments
+                .iter()
+                .find(|segment| segment.number > from.segment)
+                .map(|segment| (segment, MAGIC.len()))
+        };
+        here.map(|segment| (segment, from.offset)).or_else(later)
     }
 
     /// Sets the oldest file aside, because what stands next in it cannot be read.
@@ -175,35 +212,31 @@ impl Spool {
         std::fs::rename(&path, path.with_extension("damaged"))?;
         let lost = Lost {
             records: first.records - self.passed,
-            span: first.first.zip(first.last),
+            span: first.span,
         };
-        self.offset = MAGIC.len();
-        self.passed = 0;
+        self.let_go_of_open();
+        self.rewind();
         self.write_position()?;
         Ok(lost)
     }
 
     /// Passes over a batch that data-api has committed.
     pub(crate) fn pass(&mut self, batch: &Batch) -> io::Result<()> {
-        if self
+        let Some(first) = self
             .segments
             .front()
-            .is_none_or(|first| first.number != batch.segment)
-        {
+            .filter(|first| first.number == batch.end.segment && batch.end.offset > self.offset)
+        else {
             // A full spool let the file go while the batch was on its way.
             return Ok(());
-        }
-        self.offset = batch.end;
-        self.passed += batch.events.len() as u64;
-        if self
-            .segments
-            .front()
-            .is_some_and(|first| self.offset as u64 >= first.bytes)
-            && let Some(first) = self.segments.pop_front()
-        {
+        };
+        let is_through = batch.end.offset >= first.bytes;
+        self.offset = batch.end.offset;
+        self.passed += batch.lines.len() as u64;
+        if is_through && let Some(first) = self.segments.pop_front() {
             std::fs::remove_file(self.path(first.number))?;
-            self.offset = MAGIC.len();
-            self.passed = 0;
+            self.let_go_of_open();
+            self.rewind();
         }
         self.write_position()
     }
@@ -219,121 +252,94 @@ impl Spool {
 
     /// Bytes on disk.
     pub(crate) fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.bytes).sum()
+        self.segments
+            .iter()
+            .map(|segment| segment.bytes as u64)
+            .sum()
     }
 
     fn path(&self, number: u64) -> PathBuf {
         self.folder.join(format!("{number:010}.log"))
     }
 
+    /// The last file is gone: the next addition makes another.
+    fn let_go_of_open(&mut self) {
+        if self.segments.is_empty() {
+            self.open = None;
+            self.unsynced.clear();
+        }
+    }
+
+    fn rewind(&mut self) {
+        self.offset = MAGIC.len();
+        self.passed = 0;
+    }
+
     fn new_segment(&mut self) -> io::Result<()> {
-        let number = self.segments.back().map_or(1, |last| last.number + 1);
-        let mut file = File::create(self.path(number))?;
-        file.write_all(MAGIC)?;
-        file.sync_all()?;
+        self.newest += 1;
+        let (segment, file) = Segment::create(&self.path(self.newest), self.newest)?;
+        self.segments.push_back(segment);
+        self.unsynced.extend(self.open.replace(file));
         // The name of the file must survive a power cut, too.
-        File::open(&self.folder)?.sync_all()?;
-        self.segments.push_back(Segment {
-            number,
-            bytes: MAGIC.len() as u64,
-            records: 0,
-            first: None,
-            last: None,
-        });
+        self.unsynced.push(File::open(&self.folder)?);
         if self.segments.len() == 1 {
-            self.offset = MAGIC.len();
-            self.passed = 0;
+            self.rewind();
             self.write_position()?;
         }
         Ok(())
     }
 
-    fn make_room(&mut self, more: u64) -> io::Result<Lost> {
-        let mut lost = Lost::default();
+    fn make_room(&mut self, more: u64) -> io::Result<()> {
         while self.bytes() + more > self.max_bytes
             && let Some(oldest) = self.segments.pop_front()
         {
             std::fs::remove_file(self.path(oldest.number))?;
-            lost.records += oldest.records - self.passed;
-            let start = lost.span.map(|span| span.0).or(oldest.first);
-            lost.span = start.zip(oldest.last.or(lost.span.map(|span| span.1)));
-            self.offset = MAGIC.len();
-            self.passed = 0;
-        }
-        Ok(lost)
-    }
-
-    /// Reads a file once, to know what it holds.
-    fn check(&mut self, number: u64, is_newest: bool, opened: &mut Opened) -> io::Result<()> {
-        let path = self.path(number);
-        let file = std::fs::read(&path)?;
-        let mut segment = Segment {
-            number,
-            bytes: file.len() as u64,
-            records: 0,
-            first: None,
-            last: None,
-        };
-        let mut at = MAGIC.len();
-        let is_ours = file.starts_with(MAGIC);
-        let whole = is_ours
-            && loop {
-                match record::read(&file, at) {
-                    Found::Record { event, next } => {
-                        segment.note(&[*event]);
-                        at = next;
-                    }
-                    Found::End => break true,
-                    Found::Broken => break false,
-                }
+            self.let_go_of_open();
+            self.lost.records += oldest.records - self.passed;
+            self.lost.span = match (self.lost.span, oldest.span) {
+                (Some(before), Some(also)) => Some((before.0.min(also.0), before.1.max(also.1))),
+                (before, also) => before.or(also),
             };
-        if !whole {
-            // The end of the newest file is torn by a sudden end; anything else is damage, kept aside for a person to look at.
-            if !is_newest || !is_ours {
-                opened.damaged += 1;
-                std::fs::write(path.with_extension("damaged"), &file)?;
-            }
-            if !is_ours {
-                return std::fs::remove_file(&path);
-            }
-            let keep = OpenOptions::new().write(true).open(&path)?;
-            keep.set_len(at as u64)?;
-            keep.sync_all()?;
-            segment.bytes = at as u64;
+            self.rewind();
         }
-        if segment.records == 0 {
-            return std::fs::remove_file(&path);
-        }
-        self.segments.push_back(segment);
         Ok(())
     }
 
     /// Passes over what was sent before the last end.
-    fn pass_to(&mut self, offset: usize) -> io::Result<()> {
-        let Some(first) = self.segments.front() else {
+    fn pass_to(&mut self, place: Place) -> io::Result<()> {
+        let Some(first) = self
+            .segments
+            .front()
+            .filter(|first| first.number == place.segment)
+        else {
             return Ok(());
         };
-        let file = std::fs::read(self.path(first.number))?;
-        let mut batch = Batch {
-            events: Vec::new(),
-            segment: first.number,
-            end: self.offset,
-        };
-        while batch.end < offset {
-            let Found::Record { event, next } = record::read(&file, batch.end) else {
-                break;
-            };
-            batch.events.push(*event);
-            batch.end = next;
+        let file = first.read(&self.path(first.number), 0, first.bytes)?;
+        let (mut lines, mut end) = (LinesBuilder::default(), self.offset);
+        while end < place.offset
+            && let Found::Record { json, at, next } = record::read(&file, end)
+        {
+            lines.push(json, at);
+            end = next;
         }
-        self.pass(&batch)
+        let end = Place {
+            segment: place.segment,
+            offset: end,
+        };
+        self.pass(&Batch {
+            lines: lines.finish(),
+            end,
+        })
     }
 
-    /// Segment and offset of the first event that was not sent.
-    fn read_position(&self) -> Option<(u64, usize)> {
+    /// Where the first event begins that was not sent.
+    fn read_position(&self) -> Option<Place> {
         let text = std::fs::read_to_string(self.folder.join(POSITION)).ok()?;
         let (segment, offset) = text.trim().split_once(' ')?;
-        Some((segment.parse().ok()?, offset.parse().ok()?))
+        Some(Place {
+            segment: segment.parse().ok()?,
+            offset: offset.parse().ok()?,
+        })
     }
 
     fn write_position(&self) -> io::Result<()> {
@@ -343,22 +349,6 @@ impl Spool {
         let partial = self.folder.join("position.partial");
         std::fs::write(&partial, format!("{} {}\n", first.number, self.offset))?;
         std::fs::rename(partial, self.folder.join(POSITION))
-    }
-}
-
-impl Segment {
-    fn note(&mut self, events: &[NewEvent]) {
-        self.records += events.len() as u64;
-        for event in events {
-            self.first = Some(
-                self.first
-                    .map_or(event.last_updated, |first| first.min(event.last_updated)),
-            );
-            self.last = Some(
-                self.last
-                    .map_or(event.last_updated, |last| last.max(event.last_updated)),
-            );
-        }
     }
 }
 

@@ -110,21 +110,25 @@ impl Status {
         self.lock().last_alive
     }
 
-    pub(crate) fn received(&self, event_type: &str, now: UtcMicros) {
+    /// So many events of one type arrived.
+    pub(crate) fn received(&self, event_type: &str, events: u64, now: UtcMicros) {
+        if events == 0 {
+            return;
+        }
         let mut facts = self.lock();
-        facts.received += 1;
+        facts.received += events;
         facts.last_event = Some(now);
         if let Some(count) = facts.by_type.get_mut(event_type) {
-            *count += 1;
+            *count += events;
         } else {
             let name = if facts.by_type.len() < MAX_EVENT_TYPES {
                 event_type
             } else {
                 "other"
             };
-            *facts.by_type.entry(name.to_owned()).or_default() += 1;
+            *facts.by_type.entry(name.to_owned()).or_default() += events;
         }
-        metrics::counter!("homeiq_events_received_total").increment(1);
+        metrics::counter!("homeiq_events_received_total").increment(events);
     }
 
     pub(crate) fn delivered(&self, stored: usize, duplicates: usize, newest: Option<UtcMicros>) {

@@ -1,11 +1,13 @@
 //! Messages of Home Assistant's WebSocket API. Keys may come in any order; unknown ones are passed over.
 
+use std::borrow::Cow;
+
 use common::api::events::Context;
 use common::instant::UtcMicros;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// A message, read as far as needed to know where it goes.
+/// A message. State changes are read to the end at once: they are nearly all there is.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Message<'a> {
     #[serde(default)]
@@ -53,31 +55,37 @@ pub(crate) struct CommandError {
 /// An event of any type.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Event<'a> {
-    #[serde(default)]
-    pub(crate) event_type: String,
     #[serde(borrow, default)]
-    pub(crate) data: Option<&'a RawValue>,
+    pub(crate) event_type: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(crate) data: Option<Data<'a>>,
     #[serde(default)]
     pub(crate) time_fired: Option<UtcMicros>,
     #[serde(default)]
     pub(crate) context: Option<Context>,
 }
 
-/// The data of a `state_changed` event.
+/// Of the data of an event, what a state change says. Other events have other keys, which are passed over.
 #[derive(Debug, Deserialize)]
-pub(crate) struct StateChanged {
-    pub(crate) entity_id: String,
-    /// Null: the entity was removed. Must be there.
-    #[serde(deserialize_with = "present")]
-    pub(crate) new_state: Option<State>,
+pub(crate) struct Data<'a> {
+    #[serde(borrow, default)]
+    pub(crate) entity_id: Cow<'a, str>,
+    /// None: it is not there. Null: the entity was removed.
+    #[serde(borrow, default, deserialize_with = "present")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent, null and a state are three things"
+    )]
+    pub(crate) new_state: Option<Option<State<'a>>>,
 }
 
 /// A state object.
 #[derive(Debug, Deserialize)]
-pub(crate) struct State {
-    pub(crate) state: String,
-    #[serde(default)]
-    pub(crate) attributes: Option<Box<RawValue>>,
+pub(crate) struct State<'a> {
+    #[serde(borrow)]
+    pub(crate) state: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(crate) attributes: Option<&'a RawValue>,
     #[serde(default)]
     pub(crate) last_changed: Option<UtcMicros>,
     pub(crate) last_updated: UtcMicros,
@@ -85,23 +93,56 @@ pub(crate) struct State {
     pub(crate) context: Option<Context>,
 }
 
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<State>, D::Error> {
-    Option::deserialize(deserializer)
+#[expect(
+    clippy::option_option,
+    reason = "absent, null and a state are three things"
+)]
+fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<State<'de>>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Why a message is left out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    /// It is no message.
+    #[error("{0}")]
+    Message(serde_json::Error),
+    /// It is an event whose content is not of the documented form.
+    #[error("{0}")]
+    Event(serde_json::Error),
 }
 
 /// The messages of a frame: an object is one, an array holds several. A message that cannot be read is an error of its own.
-pub(crate) fn messages(frame: &str) -> Vec<Result<Message<'_>, serde_json::Error>> {
-    if frame.trim_start().starts_with('[') {
-        match serde_json::from_str::<Vec<&RawValue>>(frame) {
-            Ok(list) => list
-                .into_iter()
-                .map(|message| serde_json::from_str(message.get()))
-                .collect(),
-            Err(error) => vec![Err(error)],
-        }
+pub(crate) fn messages(frame: &str) -> Vec<Result<Message<'_>, Unreadable>> {
+    let is_array = frame.trim_start().starts_with('[');
+    let all_at_once = if is_array {
+        serde_json::from_str::<Vec<Message<'_>>>(frame)
     } else {
-        vec![serde_json::from_str(frame)]
+        serde_json::from_str(frame).map(|message| vec![message])
+    };
+    match all_at_once {
+        Ok(messages) => messages.into_iter().map(Ok).collect(),
+        // One bad message must not take the others with it: each by itself.
+        Err(_) if is_array => match serde_json::from_str::<Vec<&RawValue>>(frame) {
+            Ok(list) => list.into_iter().map(|text| message(text.get())).collect(),
+            Err(error) => vec![Err(Unreadable::Message(error))],
+        },
+        Err(_) => vec![message(frame)],
     }
+}
+
+fn message(text: &str) -> Result<Message<'_>, Unreadable> {
+    #[derive(Deserialize)]
+    struct IsEvent {
+        #[serde(rename = "type")]
+        kind: Kind,
+    }
+    serde_json::from_str(text).map_err(|error| match serde_json::from_str::<IsEvent>(text) {
+        Ok(IsEvent { kind: Kind::Event }) => Unreadable::Event(error),
+        _ => Unreadable::Message(error),
+    })
 }
 
 #[cfg(test)]
@@ -141,7 +182,10 @@ mod tests {
                         .event
                         .filter(|event| event.event_type == "state_changed")
                     {
-                        serde_json::from_str::<StateChanged>(event.data.unwrap().get()).unwrap();
+                        assert!(
+                            event.data.unwrap().new_state.is_some(),
+                            "{version}: {frame}"
+                        );
                         changes += 1;
                     }
                 }

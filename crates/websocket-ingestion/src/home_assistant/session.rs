@@ -16,9 +16,11 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use url::Url;
 
 use super::calls::{CallFailed, Calls};
-use super::frame::{Event, Kind, messages};
+use super::frame::{Event, Kind, Unreadable, messages};
 use super::handshake::{self, Step};
 use crate::app::Shared;
+use crate::lines::{Line, Lines};
+use crate::sink::{Loss, Sink};
 use crate::status::LinkState;
 use crate::{backfill, normalize, registry};
 
@@ -58,7 +60,7 @@ pub(crate) async fn run(shared: &Shared, url: &Url, token: &SecretString) -> End
     tracing::info!(%url, version, "connected to Home Assistant");
     let (writer, reader) = socket.split();
     let calls = Calls::new(writer, shared.config.timing.command);
-    let line = Line {
+    let line = Connection {
         starting: AtomicBool::new(true),
         registry_changed: Notify::new(),
     };
@@ -71,7 +73,7 @@ pub(crate) async fn run(shared: &Shared, url: &Url, token: &SecretString) -> End
 }
 
 /// What the parts of a connection tell each other.
-struct Line {
+struct Connection {
     /// Home Assistant has not finished starting: changes are no habits of people.
     starting: AtomicBool,
     /// A device, entity or area changed.
@@ -135,7 +137,7 @@ fn explain(error: &tungstenite::Error) -> String {
 }
 
 /// Reads frames as they come. Waits for nothing but the socket: Home Assistant drops clients that do not keep up.
-async fn read<S>(mut reader: S, shared: &Shared, calls: &Calls, line: &Line) -> End
+async fn read<S>(mut reader: S, shared: &Shared, calls: &Calls, line: &Connection) -> End
 where
     S: Stream<Item = Result<Frame, tungstenite::Error>> + Unpin,
 {
@@ -154,15 +156,20 @@ where
         };
         let now = shared.clock.now();
         shared.status.alive(now);
+        let mut changes = Changes::default();
         for message in messages(text.as_str()) {
             match message {
                 Ok(message) if message.kind == Kind::Event => {
                     if let Some(event) = message.event {
-                        take(event, shared, line, now);
+                        take(event, shared, line, now, &mut changes);
                     }
                 }
                 Ok(message) => calls.answer(&message),
-                Err(error) => {
+                Err(Unreadable::Event(error)) => {
+                    shared.status.dropped("invalid", 1);
+                    tracing::debug!(%error, "an event cannot be stored");
+                }
+                Err(Unreadable::Message(error)) => {
                     unreadable += 1;
                     shared.status.dropped("unreadable", 1);
                     if unreadable == 1 {
@@ -171,34 +178,64 @@ where
                 }
             }
         }
+        changes.hand_on(shared, now);
     }
     End::Lost("the connection ended".to_owned())
 }
 
-fn take(event: Event<'_>, shared: &Shared, line: &Line, now: UtcMicros) {
-    shared.status.received(&event.event_type, now);
-    match event.event_type.as_str() {
-        "state_changed" => {
-            match normalize::state_change(event, line.starting.load(Ordering::Relaxed)) {
-                Ok(mut change) => {
-                    shared.enrichment.place(&mut change);
-                    if !shared.filter.keeps(&change) {
-                        shared.status.dropped("filtered", 1);
-                    } else if let Some(dropped) = shared.buffer.push(change) {
-                        shared.status.dropped("buffer_full", 1);
-                        shared.gaps.overflowed(dropped.last_updated);
-                    }
-                }
-                Err(error) => {
-                    shared.status.dropped("invalid", 1);
-                    tracing::debug!(%error, "a state change cannot be stored");
-                }
-            }
+/// The state changes of one frame.
+#[derive(Debug, Default)]
+struct Changes {
+    received: u64,
+    filtered: u64,
+    lines: Vec<Line>,
+}
+
+impl Changes {
+    fn hand_on(self, shared: &Shared, now: UtcMicros) {
+        shared.status.received("state_changed", self.received, now);
+        shared.status.dropped("filtered", self.filtered);
+        let dropped: Lines = shared.buffer.push(self.lines).iter().collect();
+        if !dropped.is_empty() {
+            let (events, span) = (dropped.len() as u64, dropped.span());
+            shared.sink.lost(Loss::BufferFull, events, span);
         }
-        kind if REGISTRY_EVENTS.contains(&kind) => {
+    }
+}
+
+fn take(
+    event: Event<'_>,
+    shared: &Shared,
+    line: &Connection,
+    now: UtcMicros,
+    changes: &mut Changes,
+) {
+    if event.event_type != "state_changed" {
+        shared.status.received(&event.event_type, 1, now);
+        if REGISTRY_EVENTS.contains(&event.event_type.as_ref()) {
             line.registry_changed.notify_one();
         }
-        _ => {}
+        return;
+    }
+    changes.received += 1;
+    let written = normalize::state_change(event, line.starting.load(Ordering::Relaxed))
+        .map_err(|error| error.to_string())
+        .and_then(|mut change| {
+            shared.enrichment.place(&mut change);
+            if !shared.filter.keeps(&change) {
+                changes.filtered += 1;
+                return Ok(None);
+            }
+            Line::of(&change)
+                .map(Some)
+                .map_err(|error| error.to_string())
+        });
+    match written {
+        Ok(line) => changes.lines.extend(line),
+        Err(error) => {
+            shared.status.dropped("invalid", 1);
+            tracing::debug!(error, "a state change cannot be stored");
+        }
     }
 }
 
@@ -209,7 +246,7 @@ struct HomeConfig {
 }
 
 /// Says what we want, keeps the connection alive, and fetches what does not come by itself.
-async fn conduct(shared: &Shared, calls: &Calls, line: &Line) -> End {
+async fn conduct(shared: &Shared, calls: &Calls, line: &Connection) -> End {
     if let Err(error) = subscribe(shared, calls, line).await {
         return End::Lost(format!("cannot subscribe: {error}"));
     }
@@ -220,7 +257,7 @@ async fn conduct(shared: &Shared, calls: &Calls, line: &Line) -> End {
     }
 }
 
-async fn subscribe(shared: &Shared, calls: &Calls, line: &Line) -> Result<(), CallFailed> {
+async fn subscribe(shared: &Shared, calls: &Calls, line: &Connection) -> Result<(), CallFailed> {
     let coalesce = json!({"type": "supported_features", "features": {"coalesce_messages": 1}});
     match calls.call(coalesce).await {
         // Versions that do not know it send one message a frame.
@@ -268,7 +305,7 @@ async fn ping(shared: &Shared, calls: &Calls) -> End {
 }
 
 /// Reads the registries now and whenever they changed.
-async fn keep_registry(shared: &Shared, calls: &Calls, line: &Line) -> End {
+async fn keep_registry(shared: &Shared, calls: &Calls, line: &Connection) -> End {
     loop {
         match registry::read(calls).await {
             Ok(read) => {
@@ -294,7 +331,7 @@ async fn keep_registry(shared: &Shared, calls: &Calls, line: &Line) -> End {
 }
 
 /// Once Home Assistant runs, reads from its history what was missed.
-async fn fill(shared: &Shared, calls: &Calls, line: &Line) -> End {
+async fn fill(shared: &Shared, calls: &Calls, line: &Connection) -> End {
     while line.starting.load(Ordering::Relaxed) {
         match is_running(calls).await {
             Ok(running) => line.starting.store(!running, Ordering::Relaxed),

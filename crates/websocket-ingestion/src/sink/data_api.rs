@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use common::api::events::NewEvent;
 use common::health::Health;
+use common::instant::UtcMicros;
 use common::retry::RetryPolicy;
 use data_api_client::{CallFailed, DataApi};
 
+use super::{Loss, Sink};
+use crate::gaps::Gaps;
+use crate::lines::{Line, Lines};
 use crate::status::Status;
 
 /// Name of the part in `/health`.
 const PART: &str = "data_api";
+/// How much of a refused event goes into the log, in characters.
+const SHOWN_CHARS: usize = 200;
 
 /// Sends batches to data-api.
 #[derive(Debug, Clone)]
@@ -18,24 +24,66 @@ pub(crate) struct DataApiSink {
     client: DataApi,
     status: Arc<Status>,
     health: Health,
+    gaps: Arc<Gaps>,
+}
+
+impl Sink for DataApiSink {
+    const PART: &'static str = "spool";
+
+    async fn deliver(&self, batch: &Lines) {
+        self.store(batch).await;
+    }
+
+    fn lost(&self, why: Loss, events: u64, span: Option<(UtcMicros, UtcMicros)>) {
+        self.status.dropped(why.as_str(), events);
+        if let Some((start, end)) = span {
+            self.gaps.lost(why, start, end);
+        }
+    }
+
+    fn spooled(&self, records: u64, bytes: u64) {
+        self.status.spooled(records, bytes);
+    }
 }
 
 impl DataApiSink {
-    pub(crate) fn new(client: DataApi, status: Arc<Status>, health: Health) -> Self {
+    pub(crate) fn new(
+        client: DataApi,
+        status: Arc<Status>,
+        health: Health,
+        gaps: Arc<Gaps>,
+    ) -> Self {
         Self {
             client,
             status,
             health,
+            gaps,
+        }
+    }
+
+    /// Delivers events that were read from the history. Returns how many of them are new in the store.
+    pub(crate) async fn store_events(&self, events: &[NewEvent]) -> usize {
+        let lines: Result<Vec<Line>, _> = events.iter().map(Line::of).collect();
+        match lines {
+            Ok(lines) => self.store(&lines.iter().collect()).await,
+            Err(error) => {
+                self.status.dropped("invalid", events.len() as u64);
+                tracing::error!(%error, "events of the history cannot be written as JSON; they are dropped");
+                0
+            }
         }
     }
 
     /// Delivers a batch, trying for as long as it takes. Returns how many of its events are new in the store.
-    pub(crate) async fn deliver(&self, batch: &[NewEvent]) -> usize {
+    async fn store(&self, batch: &Lines) -> usize {
         let mut delay = RetryPolicy::SIBLING.start();
-        let mut parts = vec![batch];
+        let mut parts = vec![batch.clone()];
         let mut stored = 0;
         while let Some(part) = parts.pop() {
-            match self.send(part).await {
+            if part.is_empty() {
+                continue;
+            }
+            match self.send(&part).await {
                 Ok(new) => {
                     stored += new;
                     self.reached();
@@ -48,13 +96,15 @@ impl DataApiSink {
                 }
                 // Something in this part makes data-api refuse all of it: find it by halves, so that the rest is kept.
                 Err(_) if part.len() > 1 => {
-                    let (first, second) = part.split_at(part.len() / 2);
+                    let (first, second) = part.halves();
                     parts.push(second);
                     parts.push(first);
                 }
                 Err(error) => {
                     self.status.dropped("refused", part.len() as u64);
-                    tracing::error!(%error, entity.id = part.first().map(|event| event.entity_id.as_str()), "data-api refuses an event; it is dropped");
+                    let event = String::from_utf8_lossy(&part.body()).into_owned();
+                    let event: String = event.chars().take(SHOWN_CHARS).collect();
+                    tracing::error!(%error, event, "data-api refuses an event; it is dropped");
                 }
             }
         }
@@ -63,17 +113,15 @@ impl DataApiSink {
 
     /// One attempt: one trace, which data-api continues.
     #[tracing::instrument(name = "ingest.deliver", skip_all, fields(batch.size = batch.len(), otel.kind = "client"))]
-    async fn send(&self, batch: &[NewEvent]) -> Result<usize, CallFailed> {
-        let reply = self.client.send_events(batch).await?;
+    async fn send(&self, batch: &Lines) -> Result<usize, CallFailed> {
+        let reply = self.client.send_event_lines(batch.body()).await?;
         if let Some(first) = reply.rejected.first() {
             self.status.dropped("rejected", reply.rejected.len() as u64);
             tracing::error!(rows = reply.rejected.len(), reason = %first.reason, "data-api cannot store some events; they are dropped");
         }
-        self.status.delivered(
-            reply.stored,
-            reply.duplicates,
-            batch.last().map(|event| event.last_updated),
-        );
+        let newest = batch.span().map(|(_, newest)| newest);
+        self.status
+            .delivered(reply.stored, reply.duplicates, newest);
         Ok(reply.stored)
     }
 

@@ -1,90 +1,88 @@
-//! One event in a spool file: length, checksum, JSON.
+//! One line in a spool file: length, checksum, instant, JSON.
 //!
 //! ```text
 //! file   = magic record*
-//! record = length (u32, little endian) crc32 of the payload (u32, little endian) payload (one event as JSON)
+//! record = length of the JSON (u32) crc32 of the rest (u32) instant in microseconds since 1970 (i64) JSON
 //! ```
+//!
+//! Numbers are little endian.
 
-use common::api::events::NewEvent;
+use common::instant::UtcMicros;
+
+use crate::lines::Line;
 
 /// First bytes of every file of the spool.
-pub(super) const MAGIC: &[u8; 8] = b"HIQSPL1\n";
-/// Bytes before each payload.
-const HEADER: usize = 8;
-/// Longest payload; a longer length is a sign of damage.
-const MAX_PAYLOAD: usize = 16 * 1024 * 1024;
+pub(super) const MAGIC: &[u8; 8] = b"HIQSPL2\n";
+/// Bytes before each JSON.
+const HEADER: usize = 16;
+/// Longest JSON; a longer length is a sign of damage.
+const MAX_JSON: usize = 16 * 1024 * 1024;
+/// Longest record.
+pub(super) const MAX_RECORD: usize = HEADER + MAX_JSON;
 
 /// What stands at a place of a file.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum Found<'a> {
     /// A whole record, and where the next one begins.
-    Record { event: Box<NewEvent>, next: usize },
+    Record {
+        json: &'a [u8],
+        at: UtcMicros,
+        next: usize,
+    },
     /// The file ends here, between two records.
     End,
     /// What stands here is no record: torn by a sudden end, or damaged.
     Broken,
 }
 
-/// Adds the record of an event. An event that is no JSON does not exist: it came from JSON.
-pub(super) fn write(to: &mut Vec<u8>, event: &NewEvent) -> Result<(), serde_json::Error> {
+/// Adds the record of a line.
+pub(super) fn write(to: &mut Vec<u8>, line: &Line) {
     let start = to.len();
-    to.extend_from_slice(&[0; HEADER]);
-    serde_json::to_writer(&mut *to, event)?;
-    let payload = &to[start + HEADER..];
-    let (length, checksum) = (payload.len() as u32, crc32fast::hash(payload));
-    to[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    to[start + 4..start + HEADER].copy_from_slice(&checksum.to_le_bytes());
-    Ok(())
+    to.extend_from_slice(&(line.json.len() as u32).to_le_bytes());
+    to.extend_from_slice(&[0; 4]);
+    to.extend_from_slice(&line.at.get().to_le_bytes());
+    to.extend_from_slice(&line.json);
+    let checksum = crc32fast::hash(&to[start + 8..]);
+    to[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// Reads what stands at `at`.
-pub(super) fn read(file: &[u8], at: usize) -> Found {
-    if at == file.len() {
+/// Reads what stands at this offset.
+pub(super) fn read(file: &[u8], offset: usize) -> Found<'_> {
+    if offset == file.len() {
         return Found::End;
     }
+    whole(file, offset).unwrap_or(Found::Broken)
+}
+
+fn whole(file: &[u8], offset: usize) -> Option<Found<'_>> {
     let number = |from: usize| {
-        file.get(from..from + 4)?
-            .try_into()
-            .ok()
-            .map(u32::from_le_bytes)
+        Some(u32::from_le_bytes(
+            file.get(from..from + 4)?.try_into().ok()?,
+        ))
     };
-    let (Some(length), Some(checksum)) = (number(at), number(at + 4)) else {
-        return Found::Broken;
-    };
-    let length = length as usize;
-    let Some(payload) = file
-        .get(at + HEADER..at + HEADER + length)
-        .filter(|_| length <= MAX_PAYLOAD)
-    else {
-        return Found::Broken;
-    };
-    if crc32fast::hash(payload) != checksum {
-        return Found::Broken;
-    }
-    match serde_json::from_slice(payload) {
-        Ok(event) => Found::Record {
-            event: Box::new(event),
-            next: at + HEADER + length,
-        },
-        Err(_) => Found::Broken,
-    }
+    let (length, checksum) = (number(offset)? as usize, number(offset + 4)?);
+    let next = offset + HEADER + length;
+    let rest = file.get(offset + 8..next).filter(|_| length <= MAX_JSON)?;
+    let (at, json) = rest.split_at(8);
+    let at = UtcMicros::new(i64::from_le_bytes(at.try_into().ok()?)).ok()?;
+    (crc32fast::hash(rest) == checksum).then_some(Found::Record { json, at, next })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffer::tests::event;
+    use crate::buffer::tests::line;
 
     #[test]
     fn a_record_comes_back_and_every_cut_or_flipped_bit_is_seen() {
         let mut file = MAGIC.to_vec();
-        write(&mut file, &event(1)).unwrap();
+        write(&mut file, &line(1));
         let second = file.len();
-        write(&mut file, &event(2)).unwrap();
-        let Found::Record { event: first, next } = read(&file, MAGIC.len()) else {
+        write(&mut file, &line(2));
+        let Found::Record { json, at, next } = read(&file, MAGIC.len()) else {
             panic!()
         };
-        assert_eq!((first.state.as_deref(), next), (Some("1"), second));
+        assert_eq!((json, at, next), (&line(1).json[..], line(1).at, second));
         assert!(matches!(read(&file, file.len()), Found::End));
         for cut in second + 1..file.len() {
             assert!(

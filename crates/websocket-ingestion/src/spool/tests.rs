@@ -1,18 +1,20 @@
 //! The spool on a real disk.
 
 use super::*;
-use crate::buffer::tests::event;
+use crate::buffer::tests::line;
 
 const PLENTY: u64 = 1 << 30;
 
-fn batch(range: std::ops::Range<i64>) -> Vec<NewEvent> {
-    range.map(event).collect()
+fn batch(range: std::ops::Range<i64>) -> Vec<Line> {
+    range.map(line).collect()
 }
 
-fn states(events: &[NewEvent]) -> Vec<i64> {
-    events
-        .iter()
-        .map(|event| event.state.as_deref().unwrap().parse().unwrap())
+fn numbers(lines: &Lines) -> Vec<i64> {
+    let body = lines.body();
+    let texts = std::str::from_utf8(&body).unwrap().lines();
+    texts
+        .map(|text| serde_json::from_str::<serde_json::Value>(text).unwrap())
+        .map(|event| event["state"].as_str().unwrap().parse().unwrap())
         .collect()
 }
 
@@ -20,11 +22,11 @@ fn states(events: &[NewEvent]) -> Vec<i64> {
 fn drain(spool: &mut Spool) -> Vec<i64> {
     let mut all = Vec::new();
     loop {
-        let next = spool.peek(7).unwrap();
-        if next.events.is_empty() {
+        let next = spool.peek(None, 7).unwrap();
+        if next.lines.is_empty() {
             return all;
         }
-        all.extend(states(&next.events));
+        all.extend(numbers(&next.lines));
         spool.pass(&next).unwrap();
     }
 }
@@ -58,7 +60,7 @@ fn a_restart_goes_on_where_the_position_is() {
     let folder = tempfile::tempdir().unwrap();
     let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
     spool.append(&batch(0..10)).unwrap();
-    let first = spool.peek(4).unwrap();
+    let first = spool.peek(None, 4).unwrap();
     spool.pass(&first).unwrap();
     drop(spool);
     let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
@@ -80,7 +82,7 @@ fn a_sudden_end_in_the_middle_of_a_record_loses_that_record_only() {
     spool.append(&batch(0..5)).unwrap();
     let path = newest_file(folder.path());
     let length = std::fs::metadata(&path).unwrap().len();
-    OpenOptions::new()
+    std::fs::OpenOptions::new()
         .write(true)
         .open(&path)
         .unwrap()
@@ -143,12 +145,10 @@ fn a_full_spool_lets_the_oldest_go_and_says_which() {
     spool.append(&batch(0..10)).unwrap();
     spool.new_segment().unwrap();
     spool.append(&batch(10..20)).unwrap();
-    let lost = spool.append(&batch(20..30)).unwrap();
-    assert_eq!(lost.records, 10);
-    assert_eq!(
-        lost.span,
-        Some((event(0).last_updated, event(9).last_updated))
-    );
+    spool.append(&batch(20..30)).unwrap();
+    let lost = spool.take_lost();
+    assert_eq!((lost.records, spool.take_lost().records), (10, 0));
+    assert_eq!(lost.span, Some((line(0).at, line(9).at)));
     assert_eq!(drain(&mut spool), (10..30).collect::<Vec<_>>());
 }
 
@@ -159,9 +159,10 @@ fn a_batch_whose_file_was_let_go_while_it_was_sent_moves_nothing() {
     spool.append(&batch(0..10)).unwrap();
     spool.new_segment().unwrap();
     spool.append(&batch(10..20)).unwrap();
-    let being_sent = spool.peek(4).unwrap();
+    let being_sent = spool.peek(None, 4).unwrap();
     // Meanwhile the spool is full, and the file of that batch has to go.
-    assert_eq!(spool.append(&batch(20..30)).unwrap().records, 10);
+    spool.append(&batch(20..30)).unwrap();
+    assert_eq!(spool.take_lost().records, 10);
     spool.pass(&being_sent).unwrap();
     assert_eq!(spool.records(), 20);
     assert_eq!(drain(&mut spool), (10..30).collect::<Vec<_>>());
@@ -178,10 +179,48 @@ fn a_record_that_breaks_while_the_spool_is_in_use_is_set_aside_and_the_rest_goes
     let mut bytes = std::fs::read(&damaged).unwrap();
     bytes[MAGIC.len() + 20] ^= 0xff;
     std::fs::write(&damaged, bytes).unwrap();
-    let told = spool.peek(7).unwrap_err();
+    let told = spool.peek(None, 7).unwrap_err();
     assert_eq!(told.kind(), io::ErrorKind::InvalidData, "{told}");
     let lost = spool.set_aside().unwrap();
     assert_eq!((lost.records, lost.span.is_some()), (5, true));
     assert!(damaged.with_extension("damaged").exists());
     assert_eq!(drain(&mut spool), [5, 6, 7]);
+}
+
+#[test]
+fn batches_are_read_ahead_across_files_while_the_first_is_on_its_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
+    spool.append(&batch(0..5)).unwrap();
+    spool.new_segment().unwrap();
+    spool.append(&batch(5..8)).unwrap();
+    let first = spool.peek(None, 3).unwrap();
+    let second = spool.peek(Some(first.end), 10).unwrap();
+    let third = spool.peek(Some(second.end), 10).unwrap();
+    assert_eq!(numbers(&second.lines), [3, 4]);
+    assert_eq!(numbers(&third.lines), [5, 6, 7]);
+    assert!(spool.peek(Some(third.end), 10).unwrap().lines.is_empty());
+    for sent in [&first, &second, &third] {
+        spool.pass(sent).unwrap();
+    }
+    assert_eq!((spool.records(), spool.bytes()), (0, 0));
+    // The next file has another number: an old place is none in it.
+    spool.append(&batch(8..9)).unwrap();
+    spool.pass(&third).unwrap();
+    assert_eq!(drain(&mut spool), [8]);
+}
+
+#[test]
+fn a_line_longer_than_what_is_read_at_once_comes_out_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
+    let long = Line {
+        json: vec![b'x'; READ_BYTES + 1].into(),
+        at: line(0).at,
+    };
+    spool.append(&[long]).unwrap();
+    let next = spool.peek(None, 7).unwrap();
+    assert_eq!(next.lines.body().len(), READ_BYTES + 2);
+    spool.pass(&next).unwrap();
+    assert_eq!(spool.records(), 0);
 }
