@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::http::Api;
-use crate::store::Store;
+use crate::store::{EventWriter, Store};
 
 /// data-api as a program.
 #[derive(Debug)]
@@ -50,7 +50,13 @@ impl App {
             events,
             "data-api serves on http://{address}"
         );
-        let api = Api::new(store.clone(), key, &config, health, clock);
+        let (writer, writing) = EventWriter::new(store.clone());
+        // It ends when the last request has: it serves them.
+        tasks.serve("event-writer", async move {
+            writing.run().await;
+            Ok(())
+        });
+        let api = Api::new(store.clone(), writer, key, &config, health, clock);
         let router = api.router(config.cors);
         let closing = tasks.closing();
         tasks.serve("data-api-http", async move {

@@ -20,7 +20,7 @@ use common::http::problem::Problem;
 use secrecy::SecretString;
 
 use crate::config::Config;
-use crate::store::{Store, StoreFailure};
+use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
 use status::RequestCounts;
 
@@ -30,6 +30,7 @@ pub use router::openapi_document;
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     store: Store,
+    writer: EventWriter,
     key: Arc<SecretString>,
     allow_anonymous: bool,
     rate_limit: Arc<RateLimit>,
@@ -41,6 +42,7 @@ pub(crate) struct Api {
 impl Api {
     pub(crate) fn new(
         store: Store,
+        writer: EventWriter,
         key: SecretString,
         config: &Config,
         health: Health,
@@ -48,6 +50,7 @@ impl Api {
     ) -> Self {
         Self {
             store,
+            writer,
             key: Arc::new(key),
             allow_anonymous: config.allow_anonymous,
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),

@@ -18,6 +18,7 @@ pub use sqlite::devices::DeviceFilter;
 pub use sqlite::entities::EntityFilter;
 pub use sqlite::gaps::GapFilter;
 pub use sqlite::services::ReportedService;
+pub use sqlite::writer::EventWriter;
 pub use sqlite::{Store, Totals};
 
 /// A state change that can be stored.
@@ -116,4 +117,13 @@ pub struct Appended {
     pub stored: usize,
     /// Rows that were there.
     pub duplicates: usize,
+}
+
+impl std::iter::Sum for Appended {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            stored: sum.stored + one.stored,
+            duplicates: sum.duplicates + one.duplicates,
+        })
+    }
 }

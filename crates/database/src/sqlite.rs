@@ -50,6 +50,8 @@ pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOp
         .statement_cache_capacity(200)
         .pragma("temp_store", "memory")
         .pragma("cache_size", "-16000")
+        // Pages of 4 KiB in the write-ahead log before they are folded into the file: under load one page is written many times.
+        .pragma("wal_autocheckpoint", "8000")
         .pragma("journal_size_limit", "67108864");
     let writer = SqlitePoolOptions::new()
         .max_connections(1)

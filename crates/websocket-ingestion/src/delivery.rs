@@ -3,7 +3,6 @@
 //! An event is in memory only for as long as [`Limits::sync_interval`]: by then the sink has committed it, or it is on disk.
 //! The order stays: nothing goes straight while the spool holds something older.
 
-use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -137,6 +136,7 @@ impl<S: Sink> Delivery<S> {
             }
         };
         tokio::join!(send, spool, sync);
+        self.sync().await;
     }
 
     /// Sends what is on disk, oldest first, until there is no more.
@@ -177,7 +177,11 @@ impl<S: Sink> Delivery<S> {
             let Some(batch) = on_their_way.next().await else {
                 return;
             };
-            if let Err(error) = self.with_spool(move |spool| spool.pass(&batch)).await {
+            let passed = self.with_spool(move |spool| {
+                spool.pass(&batch);
+                Ok(())
+            });
+            if let Err(error) = passed.await {
                 self.trouble(&error);
             }
         }
@@ -241,13 +245,11 @@ impl<S: Sink> Delivery<S> {
 
     /// Makes sure that what was added is on disk, without holding up what is being added.
     async fn sync(&self) {
-        let synced = match self.with_spool(Spool::unsynced).await {
-            Ok(files) => {
-                tokio::task::spawn_blocking(move || files.iter().try_for_each(File::sync_data))
-                    .await
-                    .map_err(std::io::Error::other)
-                    .flatten()
-            }
+        let synced = match self.with_spool(Spool::upkeep).await {
+            Ok(upkeep) => tokio::task::spawn_blocking(move || upkeep.run())
+                .await
+                .map_err(std::io::Error::other)
+                .flatten(),
             Err(error) => Err(error),
         };
         if let Err(error) = synced {

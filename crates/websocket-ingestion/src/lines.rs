@@ -83,6 +83,13 @@ pub(crate) struct LinesBuilder {
 }
 
 impl LinesBuilder {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self {
+            body: Vec::with_capacity(bytes),
+            ends: Vec::new(),
+        }
+    }
+
     pub(crate) fn push(&mut self, json: &[u8], at: UtcMicros) {
         self.body.extend_from_slice(json);
         self.body.push(b'\n');
@@ -103,7 +110,8 @@ impl LinesBuilder {
 
 impl<'a> FromIterator<&'a Line> for Lines {
     fn from_iter<I: IntoIterator<Item = &'a Line>>(lines: I) -> Self {
-        let mut builder = LinesBuilder::default();
+        let lines = lines.into_iter();
+        let mut builder = LinesBuilder::with_capacity(lines.size_hint().0 * 512);
         for line in lines {
             builder.push(&line.json, line.at);
         }

@@ -22,7 +22,7 @@ use segment::Segment;
 /// A file that has grown to this size is followed by a new one.
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes that are read at once.
-const READ_BYTES: usize = 4 * 1024 * 1024;
+const READ_BYTES: usize = 2 * 1024 * 1024;
 const POSITION: &str = "position";
 
 /// The spool.
@@ -43,6 +43,8 @@ pub(crate) struct Spool {
     open: Option<File>,
     /// Files with additions that the disk may not have yet.
     unsynced: Vec<File>,
+    /// Files that were passed over whole.
+    passed_over: Vec<PathBuf>,
 }
 
 /// What was found at the start.
@@ -76,6 +78,15 @@ pub(crate) struct Batch {
     pub(crate) end: Place,
 }
 
+/// Work for the disk.
+#[derive(Debug)]
+pub(crate) struct Upkeep {
+    to_sync: Vec<File>,
+    to_delete: Vec<PathBuf>,
+    position: String,
+    folder: PathBuf,
+}
+
 impl Spool {
     /// Opens the folder, making it where needed, and checks every record.
     pub(crate) fn open(folder: &Path, max_bytes: u64) -> io::Result<(Self, Opened)> {
@@ -102,6 +113,7 @@ impl Spool {
             newest: 0,
             open: None,
             unsynced: Vec::new(),
+            passed_over: Vec::new(),
         };
         let position = spool.read_position();
         let mut opened = Opened::default();
@@ -125,7 +137,7 @@ impl Spool {
         Ok((spool, opened))
     }
 
-    /// Adds lines; the disk has them after [`Spool::unsynced`] was synced. A full spool lets its oldest file go: see [`Spool::take_lost`].
+    /// Adds lines; the disk has them after the next [`Spool::upkeep`]. A full spool lets its oldest file go: see [`Spool::take_lost`].
     pub(crate) fn append(&mut self, lines: &[Line]) -> io::Result<()> {
         self.make_room(lines.iter().map(|line| line.json.len() as u64 + 16).sum())?;
         let is_full = |last: &Segment| last.bytes >= SEGMENT_BYTES;
@@ -138,13 +150,18 @@ impl Spool {
         }
     }
 
-    /// The files whose additions the disk may not have yet, to be synced without holding up the spool.
-    pub(crate) fn unsynced(&mut self) -> io::Result<Vec<File>> {
-        let mut files = std::mem::take(&mut self.unsynced);
+    /// What is to be done on the disk to make it agree with what is known here; done without holding up the spool.
+    pub(crate) fn upkeep(&mut self) -> io::Result<Upkeep> {
+        let mut to_sync = std::mem::take(&mut self.unsynced);
         if let Some(open) = &self.open {
-            files.push(open.try_clone()?);
+            to_sync.push(open.try_clone()?);
         }
-        Ok(files)
+        Ok(Upkeep {
+            to_sync,
+            to_delete: std::mem::take(&mut self.passed_over),
+            position: self.position(),
+            folder: self.folder.clone(),
+        })
     }
 
     /// What had to go since this was asked last.
@@ -163,7 +180,7 @@ impl Spool {
             // It may only be longer than what is read usually.
             file = segment.read(&path, offset, record::MAX_RECORD)?;
         }
-        let (mut lines, mut read) = (LinesBuilder::default(), 0);
+        let (mut lines, mut read) = (LinesBuilder::with_capacity(file.len()), 0);
         while lines.len() < max
             && let Found::Record { json, at, next } = record::read(&file, read)
         {
@@ -216,29 +233,27 @@ impl Spool {
         };
         self.let_go_of_open();
         self.rewind();
-        self.write_position()?;
         Ok(lost)
     }
 
     /// Passes over a batch that data-api has committed.
-    pub(crate) fn pass(&mut self, batch: &Batch) -> io::Result<()> {
+    pub(crate) fn pass(&mut self, batch: &Batch) {
         let Some(first) = self
             .segments
             .front()
             .filter(|first| first.number == batch.end.segment && batch.end.offset > self.offset)
         else {
             // A full spool let the file go while the batch was on its way.
-            return Ok(());
+            return;
         };
         let is_through = batch.end.offset >= first.bytes;
         self.offset = batch.end.offset;
         self.passed += batch.lines.len() as u64;
         if is_through && let Some(first) = self.segments.pop_front() {
-            std::fs::remove_file(self.path(first.number))?;
+            self.passed_over.push(self.path(first.number));
             self.let_go_of_open();
             self.rewind();
         }
-        self.write_position()
     }
 
     /// Events that wait.
@@ -284,7 +299,6 @@ impl Spool {
         self.unsynced.push(File::open(&self.folder)?);
         if self.segments.len() == 1 {
             self.rewind();
-            self.write_position()?;
         }
         Ok(())
     }
@@ -329,7 +343,8 @@ impl Spool {
         self.pass(&Batch {
             lines: lines.finish(),
             end,
-        })
+        });
+        Ok(())
     }
 
     /// Where the first event begins that was not sent.
@@ -342,13 +357,24 @@ impl Spool {
         })
     }
 
-    fn write_position(&self) -> io::Result<()> {
-        let Some(first) = self.segments.front() else {
-            return Ok(());
-        };
+    /// Where the next event to send begins, as it is written down.
+    fn position(&self) -> String {
+        let first = self.segments.front();
+        let segment = first.map_or(self.newest + 1, |first| first.number);
+        format!("{segment} {}\n", self.offset)
+    }
+}
+
+impl Upkeep {
+    /// Does it. When this returns, the disk has every addition that was made before.
+    pub(crate) fn run(self) -> io::Result<()> {
+        for path in &self.to_delete {
+            std::fs::remove_file(path)?;
+        }
         let partial = self.folder.join("position.partial");
-        std::fs::write(&partial, format!("{} {}\n", first.number, self.offset))?;
-        std::fs::rename(partial, self.folder.join(POSITION))
+        std::fs::write(&partial, self.position)?;
+        std::fs::rename(partial, self.folder.join(POSITION))?;
+        self.to_sync.iter().try_for_each(File::sync_data)
     }
 }
 

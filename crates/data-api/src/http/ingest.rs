@@ -57,13 +57,11 @@ pub(super) async fn bulk_upsert(
     let span = tracing::Span::current();
     span.record("batch.size", sorted.received);
     let appended = api
-        .store
-        .append(&sorted.valid)
+        .writer
+        .append(sorted.valid)
         .await
         .map_err(store_problem)?;
     span.record("batch.stored", appended.stored);
-    metrics::counter!("homeiq_events_stored_total").increment(appended.stored as u64);
-    metrics::counter!("homeiq_events_duplicate_total").increment(appended.duplicates as u64);
     if !sorted.rejected.is_empty() {
         metrics::counter!("homeiq_events_dropped_total", "reason" => "rejected")
             .increment(sorted.rejected.len() as u64);

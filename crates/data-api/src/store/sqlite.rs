@@ -11,6 +11,7 @@ mod home;
 mod ingest;
 mod row;
 pub(super) mod services;
+pub(super) mod writer;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use common::api::events::Origin;
 use serde::Serialize;
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, query};
 
 use super::Store;
@@ -48,8 +49,39 @@ struct Row(
 );
 
 impl Store {
-    /// Stores a batch; when this returns, it is on disk. Rows that are there already are counted, not changed.
-    pub async fn append(&self, batch: &[ValidEvent]) -> Result<Appended, StoreFailure> {
+    /// Stores batches in one transaction; when this returns, they are on disk. Rows that are there already are counted, not
+    /// changed.
+    pub async fn append(&self, batches: &[Vec<ValidEvent>]) -> Result<Vec<Appended>, StoreFailure> {
+        let mut writer = self.database.writer.acquire().await?;
+        // The lock is taken at once, so that nothing else can come between looking ids up and using them.
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut found = Dictionaries::default();
+        let mut appended = Vec::with_capacity(batches.len());
+        for batch in batches {
+            appended.push(self.insert(&mut transaction, batch, &mut found).await?);
+        }
+        let stored: usize = appended.iter().map(|batch| batch.stored).sum();
+        if stored > 0 {
+            query("UPDATE event_totals SET stored = stored + $1")
+                .bind(i64::try_from(stored).unwrap_or(i64::MAX))
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        self.dictionaries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .absorb(found);
+        Ok(appended)
+    }
+
+    /// One batch within a transaction; ids that it found or made are added to `found`.
+    async fn insert(
+        &self,
+        transaction: &mut SqliteConnection,
+        batch: &[ValidEvent],
+        found: &mut Dictionaries,
+    ) -> Result<Appended, StoreFailure> {
         if batch.is_empty() {
             return Ok(Appended::default());
         }
@@ -57,13 +89,12 @@ impl Store {
             .iter()
             .map(|event| event.attributes.as_deref().map(dictionary::hash))
             .collect();
-        let mut writer = self.database.writer.acquire().await?;
-        // The lock is taken at once, so that nothing else can come between looking ids up and using them.
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         let mut known = self.known(batch, &hashes);
-        let found = dictionary::resolve(&mut transaction, &known, batch, &hashes).await?;
         known.absorb(found.clone());
-        let rows: Vec<Row> = batch
+        let new = dictionary::resolve(transaction, &known, batch, &hashes).await?;
+        known.absorb(new.clone());
+        found.absorb(new);
+        let mut rows: Vec<Row> = batch
             .iter()
             .zip(&hashes)
             .filter_map(|(event, hash)| row(&known, event, hash.as_ref()))
@@ -73,6 +104,8 @@ impl Store {
                 "an id that was just made is missing".into(),
             )));
         }
+        // In the order of the table: rows of an entity then go to the same page, one after the other.
+        rows.sort_unstable_by_key(|row| (row.0, row.1));
         let rows =
             serde_json::to_string(&rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
         let stored = query(
@@ -82,18 +115,9 @@ impl Store {
              unhex(value ->> 6), value ->> 7, value ->> 8 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
         )
         .bind(rows)
-        .execute(&mut *transaction)
+        .execute(transaction)
         .await?
         .rows_affected();
-        query("UPDATE event_totals SET stored = stored + $1")
-            .bind(i64::try_from(stored).unwrap_or(i64::MAX))
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        self.dictionaries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .absorb(found);
         let stored = usize::try_from(stored).unwrap_or(usize::MAX);
         Ok(Appended {
             stored,
