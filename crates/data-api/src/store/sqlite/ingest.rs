@@ -60,6 +60,7 @@ impl Store {
         let mut writer = self.database.writer.acquire().await?;
         // The lock is taken at once, so that nothing else can come between looking ids up and using them.
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let batch = &*self.under_names_of_now(&mut transaction, batch).await?;
         let mut known = self.known(batch, &hashes);
         let found = dictionary::resolve(&mut transaction, &known, batch, &hashes).await?;
         known.absorb(found.clone());
