@@ -4,6 +4,7 @@ mod client;
 mod commands;
 mod history;
 mod house;
+mod logbook;
 mod play;
 mod recorder;
 mod rest;
@@ -239,6 +240,16 @@ impl Simulator {
         self.house.set_core_state(state);
     }
 
+    /// Makes it not know a component (`history`, `logbook`, `recorder`) with all its commands and paths, or one command only.
+    pub fn refuse(&self, name: &str) {
+        self.house.refuse(name);
+    }
+
+    /// Leaves questions about history without an answer when that would have more rows than this, as a small machine does.
+    pub fn answer_at_most(&self, rows: usize) {
+        self.house.set_max_answer_rows(rows);
+    }
+
     /// The habits that were planted in the home's life.
     pub fn planted(&self) -> Vec<PlantedHabit> {
         Home::planted()
@@ -260,6 +271,7 @@ impl Simulator {
         if !self.tasks.stop(GOODBYE).await {
             tracing::warn!(still_running = ?self.tasks.running(), "the simulator stopped at its deadline");
         }
+        self.house.mark_core("stopped");
         self.house.dismiss(Leave::Stopping);
         self.clients.close();
         if tokio::time::timeout(GOODBYE, self.clients.wait())

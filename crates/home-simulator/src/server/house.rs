@@ -14,6 +14,8 @@ use super::recorder::Recorder;
 use super::{is_token, wire};
 use crate::home::{Attributes, Chatty, Context, Home, StateChange};
 
+mod trouble;
+
 /// A live change, as it was fired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Emitted {
@@ -62,6 +64,12 @@ struct Inner {
     ledger_dropped: u64,
     token: Option<SecretString>,
     core_state: String,
+    /// When it was started and stopped, for the logbook; a life has few of these.
+    core_marks: Vec<(UtcMicros, &'static str)>,
+    /// Components and commands that it does as if it did not know.
+    refused: BTreeSet<String>,
+    /// Most rows of history in one answer; a larger question is never answered.
+    max_answer_rows: usize,
 }
 
 impl House {
@@ -85,6 +93,9 @@ impl House {
             ledger_dropped: 0,
             token: Some(token),
             core_state: "RUNNING".to_owned(),
+            core_marks: Vec::new(),
+            refused: BTreeSet::new(),
+            max_answer_rows: usize::MAX,
         };
         Self {
             home,
@@ -163,6 +174,7 @@ impl House {
     pub(super) fn set_core_state(&self, state: &str) {
         state.clone_into(&mut self.lock().core_state);
         if state == "RUNNING" {
+            self.mark_core("started");
             self.fire("homeassistant_started", By::Device, json!({}));
         }
     }
@@ -200,16 +212,7 @@ impl House {
         start: UtcMicros,
         end: UtcMicros,
     ) -> (Option<StateChange>, Vec<StateChange>) {
-        let lag = self.recorder_lag.as_micros() as i64;
-        let written = self
-            .clock
-            .now()
-            .get()
-            .checked_div(lag)
-            .map(|commits| commits * lag);
-        let end = written
-            .and_then(|at| UtcMicros::new(at).ok())
-            .map_or(end, |at| end.min(at));
+        let end = self.written().map_or(end, |at| end.min(at));
         self.lock().recorder.between(entity_id, start, end)
     }
 

@@ -58,6 +58,14 @@ impl Recorder {
         self.rows.values().map(VecDeque::len).sum()
     }
 
+    /// Number of rows at or after an instant.
+    pub(super) fn younger_than(&self, at: UtcMicros) -> usize {
+        self.rows
+            .values()
+            .map(|rows| rows.len() - rows.partition_point(|row| row.last_updated < at))
+            .sum()
+    }
+
     /// An entity's rows between two instants, both excluded, and the row before them.
     pub(super) fn between(
         &self,

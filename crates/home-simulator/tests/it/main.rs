@@ -9,5 +9,6 @@ mod events;
 mod faults;
 mod handshake;
 mod history;
+mod logbook;
 mod rest;
 mod session;
