@@ -30,7 +30,7 @@ use client::Leave;
 use house::House;
 use play::Player;
 
-pub use house::{Emitted, Ledger};
+pub use house::{Emitted, Ledger, Registry};
 pub use play::Memory;
 
 /// The version of Home Assistant that the simulator speaks like.
@@ -177,6 +177,22 @@ impl Simulator {
     /// Removes an entity's state: an event with `new_state: null`. False where there was none.
     pub fn remove_state(&self, entity_id: &str) -> bool {
         self.house.remove(entity_id)
+    }
+
+    /// Gives an entity another id: the registry tells it, the old state goes, the same state comes under the new id, and history is
+    /// found under that. Returns when; nothing where there is no such entity, or the id is in use.
+    pub fn rename_entity(&self, old: &str, new: &str) -> Option<UtcMicros> {
+        self.house.rename(old, new)
+    }
+
+    /// Adds an object to a registry, or changes the one that has its id; keys that are not said stay. Tells it.
+    pub fn put(&self, registry: Registry, object: serde_json::Value) {
+        self.house.put(registry, object);
+    }
+
+    /// Removes an object from a registry and tells it; an entity loses its state, and a device its entities. False where there is none.
+    pub fn take_out(&self, registry: Registry, id: &str) -> bool {
+        self.house.take_out(registry, id)
     }
 
     /// Fires `count` changes of the chatty sensors, as fast as clients that do read can take them.

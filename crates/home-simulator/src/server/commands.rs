@@ -4,7 +4,7 @@ use common::instant::UtcMicros;
 use serde_json::{Map, Value, json};
 
 use super::history::{self, Query};
-use super::house::House;
+use super::house::{House, Registry};
 use super::{HA_VERSION, logbook, services};
 use crate::home::Home;
 
@@ -123,11 +123,11 @@ pub(super) fn answer(
         "get_config" => Ok(config(house).to_string()),
         "get_services" => Ok(Home::services().to_string()),
         "auth/current_user" => Ok(current_user(house).to_string()),
-        "config/entity_registry/list" => Ok(house.home.entity_registry().to_string()),
-        "config/device_registry/list" => Ok(house.home.device_registry().to_string()),
-        "config/area_registry/list" => Ok(Home::area_registry().to_string()),
-        "config/floor_registry/list" => Ok(Home::floor_registry().to_string()),
-        "config/label_registry/list" => Ok(Home::label_registry().to_string()),
+        "config/entity_registry/list" => Ok(house.registry(Registry::Entities).to_string()),
+        "config/device_registry/list" => Ok(house.registry(Registry::Devices).to_string()),
+        "config/area_registry/list" => Ok(house.registry(Registry::Areas).to_string()),
+        "config/floor_registry/list" => Ok(house.registry(Registry::Floors).to_string()),
+        "config/label_registry/list" => Ok(house.registry(Registry::Labels).to_string()),
         "config/entity_registry/get" => entity(house, fields),
         "history/history_during_period" => history_during_period(house, fields),
         "logbook/get_events" => logbook_events(house, fields),
@@ -196,7 +196,7 @@ fn entity(house: &House, fields: &Fields) -> Result<String, Refusal> {
         .get("entity_id")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let mut all = house.home.entity_registry();
+    let mut all = house.registry(Registry::Entities);
     let found = all
         .as_array_mut()
         .and_then(|all| all.iter_mut().find(|entity| entity["entity_id"] == wanted))

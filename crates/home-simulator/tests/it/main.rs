@@ -10,5 +10,6 @@ mod faults;
 mod handshake;
 mod history;
 mod logbook;
+mod registries;
 mod rest;
 mod session;
