@@ -70,9 +70,13 @@ fn reply(api: &Api, part: &'static str, upserted: Upserted, skipped: usize) -> J
             "Home Assistant's list is empty: nothing is marked as removed unless its next list is empty, too"
         );
     }
-    metrics::counter!("homeiq_registry_removed_total", "part" => part)
-        .increment(upserted.removed as u64);
-    metrics::counter!("homeiq_entities_renamed_total").increment(upserted.renamed as u64);
+    if upserted.removed > 0 {
+        metrics::counter!("homeiq_registry_removed_total", "part" => part)
+            .increment(upserted.removed as u64);
+    }
+    if upserted.renamed > 0 {
+        metrics::counter!("homeiq_entities_renamed_total").increment(upserted.renamed as u64);
+    }
     Json(UpsertReply {
         success: true,
         upserted: upserted.rows,
@@ -190,7 +194,9 @@ pub(super) async fn renames(
         .rename_entities(&told, api.clock.now())
         .await
         .map_err(store_problem)?;
-    metrics::counter!("homeiq_entities_renamed_total").increment(reply.renamed as u64);
+    if reply.renamed > 0 {
+        metrics::counter!("homeiq_entities_renamed_total").increment(reply.renamed as u64);
+    }
     Ok(Json(reply))
 }
 

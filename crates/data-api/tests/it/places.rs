@@ -189,6 +189,43 @@ async fn what_newer_versions_send_is_kept_and_what_older_ones_lack_is_not_missed
 }
 
 #[tokio::test]
+async fn real_floors_and_labels_land_whole() {
+    for version in ["2025.4.4", "2026.11.0"] {
+        let home = Home::new().await;
+        upsert(&home, "areas", &recorded(version, "area_registry_list")).await;
+        for part in ["floor", "label"] {
+            let sent = recorded(version, &format!("{part}_registry_list"));
+            let list = format!("{part}s");
+            upsert(&home, &list, &sent).await;
+            let served = home.json(&format!("/api/v1/{list}")).await;
+            assert_eq!(
+                served["count"],
+                sent.as_array().unwrap().len(),
+                "{version} {part}"
+            );
+        }
+        let floors = home.json("/api/v1/floors").await;
+        let ground = &floors["floors"][0];
+        assert_eq!(
+            (&ground["name"], &ground["level"]),
+            (&json!("Ground floor"), &json!(0)),
+            "{version}"
+        );
+        let areas = ground["areas"].as_array().unwrap();
+        assert!(areas.contains(&json!("kitchen")), "{version}: {areas:?}");
+        let labels = home.json("/api/v1/labels").await;
+        assert!(
+            labels["labels"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|label| label["color"] == "#d32f2f"),
+            "{version}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_child_device_of_2026_is_where_its_parent_is_and_has_its_own_entry() {
     let home = Home::new().await;
     let parent = json!({"id": "strip", "name": "Power strip", "area_id": "study", "manufacturer": "ACME", "config_entry_id": "e1",

@@ -123,6 +123,15 @@ async fn a_rename_seen_in_the_registry_moves_the_history_and_late_events_of_the_
             .all(|e| e["entity_id"] == "light.new"),
         "{events}"
     );
+    // An event by its id of before, as a person may have noted it.
+    let micros = (at(1.0) * 1e6).round() as i64;
+    let one = home
+        .json(&format!("/api/v1/events/light.old@{micros}"))
+        .await;
+    assert_eq!(
+        (&one["entity_id"], &one["state"]),
+        (&json!("light.new"), &json!("a"))
+    );
     let entity = home.json("/api/entities/light.new").await;
     assert_eq!(
         (&entity["former_entity_ids"], &entity["registry_id"]),

@@ -10,6 +10,7 @@ use crate::chain::{Ingestion, PATIENCE, Store, still_home};
 
 const OLD: &str = "light.toilet";
 const NEW: &str = "light.smallest_room";
+// States are words that no light of the home has by itself, whatever the time of the day.
 
 /// The states of an entity as data-api serves them, oldest first; a removal is empty.
 async fn line(ingestion: &Ingestion, entity_id: &str) -> Vec<String> {
@@ -140,11 +141,68 @@ async fn a_version_without_floors_and_labels_has_none_and_everything_else_arrive
 }
 
 #[tokio::test]
+async fn the_last_label_that_goes_is_gone_after_a_second_look() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let ingestion = Ingestion::start(&home, store.port).await;
+    handed_over(&ingestion).await;
+    let reported = async || {
+        let labels = ingestion.client.labels().await.unwrap().labels;
+        let reported = labels
+            .into_iter()
+            .filter(|label| label.timestamp.is_some() && label.removed_at.is_none());
+        reported.map(|label| label.label_id).collect::<Vec<_>>()
+    };
+    let all = reported().await;
+    assert!(!all.is_empty());
+    for label in &all {
+        assert!(home.take_out(Registry::Labels, label));
+    }
+    eventually("no label", PATIENCE, async || {
+        reported().await.is_empty().then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn what_a_starting_home_assistant_does_not_name_yet_is_not_taken_for_gone() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let ingestion = Ingestion::start(&home, store.port).await;
+    handed_over(&ingestion).await;
+    let entities = ingestion.client.entities().await.unwrap().count;
+    assert!(ingestion.tasks.stop(Duration::from_secs(10)).await);
+    home.set_core_state("STARTING");
+    assert!(home.take_out(Registry::Entities, OLD));
+    let ingestion = Ingestion::start(&home, store.port).await;
+    let health = ingestion
+        .until("the registries", |health| {
+            !health["registry"]["entities"].is_null()
+        })
+        .await;
+    assert_eq!(
+        health["registry"]["entities"],
+        entities - 1,
+        "what Home Assistant named"
+    );
+    assert_eq!(
+        ingestion.client.entities().await.unwrap().count,
+        entities,
+        "nothing is marked"
+    );
+    home.set_core_state("RUNNING");
+    eventually("the mark", PATIENCE, async || {
+        (ingestion.client.entities().await.unwrap().count == entities - 1).then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
 async fn a_removed_device_is_marked_and_its_events_stay() {
     let (home, store) = (still_home().await, Store::new().await);
     let ingestion = Ingestion::start(&home, store.port).await;
     handed_over(&ingestion).await;
-    home.set_state(OLD, "on").unwrap();
+    home.set_state(OLD, "one").unwrap();
     let entities = ingestion.client.entities().await.unwrap().entities;
     let device = entities
         .into_iter()
@@ -162,7 +220,7 @@ async fn a_removed_device_is_marked_and_its_events_stay() {
     })
     .await
     .unwrap();
-    until_line(&ingestion, OLD, &["on", ""]).await;
+    until_line(&ingestion, OLD, &["one", ""]).await;
 }
 
 #[tokio::test]
@@ -170,18 +228,18 @@ async fn an_entity_that_gets_another_id_keeps_its_history_in_one_line() {
     let (home, store) = (still_home().await, Store::new().await);
     let ingestion = Ingestion::start(&home, store.port).await;
     handed_over(&ingestion).await;
-    home.set_state(OLD, "on").unwrap();
-    home.set_state(OLD, "off").unwrap();
+    home.set_state(OLD, "one").unwrap();
+    home.set_state(OLD, "two").unwrap();
     home.rename_entity(OLD, NEW).unwrap();
-    home.set_state(NEW, "on").unwrap();
+    home.set_state(NEW, "one").unwrap();
     until_named(&ingestion, NEW, &[OLD]).await;
     for id in [NEW, OLD] {
-        until_line(&ingestion, id, &["on", "off", "", "off", "on"]).await;
+        until_line(&ingestion, id, &["one", "two", "", "two", "one"]).await;
     }
     // A device of its own under the id that became free.
     home.set_state(OLD, "unavailable").unwrap();
     until_line(&ingestion, OLD, &["unavailable"]).await;
-    until_line(&ingestion, NEW, &["on", "off", "", "off", "on"]).await;
+    until_line(&ingestion, NEW, &["one", "two", "", "two", "one"]).await;
 }
 
 #[tokio::test]
@@ -195,7 +253,7 @@ async fn names_that_change_hands_within_a_moment_leave_each_history_whole() {
     home.rename_entity(a, "light.for_a_moment").unwrap();
     home.rename_entity(b, a).unwrap();
     home.rename_entity("light.for_a_moment", b).unwrap();
-    home.set_state(a, "on").unwrap();
+    home.set_state(a, "one").unwrap();
     until_named(&ingestion, a, &["light.porch"]).await;
     until_line(
         &ingestion,
@@ -203,7 +261,7 @@ async fn names_that_change_hands_within_a_moment_leave_each_history_whole() {
         &["unavailable", "", "unavailable", "", "unavailable"],
     )
     .await;
-    until_line(&ingestion, a, &["unknown", "", "unknown", "on"]).await;
+    until_line(&ingestion, a, &["unknown", "", "unknown", "one"]).await;
 }
 
 #[tokio::test]
@@ -211,12 +269,12 @@ async fn a_rename_that_nobody_heard_is_seen_in_the_registry_at_the_next_connecti
     let (home, store) = (still_home().await, Store::new().await);
     let ingestion = Ingestion::start(&home, store.port).await;
     handed_over(&ingestion).await;
-    home.set_state(OLD, "on").unwrap();
-    until_line(&ingestion, OLD, &["on"]).await;
+    home.set_state(OLD, "one").unwrap();
+    until_line(&ingestion, OLD, &["one"]).await;
     assert!(ingestion.tasks.stop(Duration::from_secs(10)).await);
     // Nobody listens: the rename, and what follows, is known to Home Assistant only.
     home.rename_entity(OLD, NEW).unwrap();
-    home.set_state(NEW, "off").unwrap();
+    home.set_state(NEW, "two").unwrap();
     let ingestion = Ingestion::start(&home, store.port).await;
     until_named(&ingestion, NEW, &[OLD]).await;
     ingestion
@@ -232,7 +290,7 @@ async fn a_rename_that_nobody_heard_is_seen_in_the_registry_at_the_next_connecti
             .filter(|state| !state.is_empty())
             .map(String::as_str)
             .collect();
-        (told == ["on", "on", "off"]).then_some(())
+        (told == ["one", "one", "two"]).then_some(())
     })
     .await
     .unwrap();
@@ -247,9 +305,9 @@ async fn a_rename_while_data_api_is_away_is_carried_out_when_it_is_back() {
     drop(listener);
     let ingestion = Ingestion::start(&home, port).await;
     ingestion.subscribed().await;
-    home.set_state(OLD, "on").unwrap();
+    home.set_state(OLD, "one").unwrap();
     home.rename_entity(OLD, NEW).unwrap();
-    home.set_state(NEW, "off").unwrap();
+    home.set_state(NEW, "two").unwrap();
     let store = Store::on(
         tokio::net::TcpListener::bind(("127.0.0.1", port))
             .await
@@ -257,6 +315,6 @@ async fn a_rename_while_data_api_is_away_is_carried_out_when_it_is_back() {
     )
     .await;
     handed_over(&ingestion).await;
-    until_line(&ingestion, NEW, &["on", "", "on", "off"]).await;
+    until_line(&ingestion, NEW, &["one", "", "one", "two"]).await;
     store.stop().await;
 }
