@@ -6,6 +6,7 @@
 mod chain;
 mod changes;
 mod home_assistant;
+mod renames;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -84,6 +85,7 @@ fn follow(
     ] {
         compare(&home, &mut chain, &drive, rows).with_context(|| drive.label().to_owned())?;
     }
+    rows.push(renames::follow(&home, &mut chain).context("renames")?);
     chain.check_message()?;
     interrupt(&mut home, &mut chain)?;
     let drive = Drive::new(Way::Rest, EVENTS_AFTER_RESTART, "e2e_after");

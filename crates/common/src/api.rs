@@ -3,4 +3,5 @@
 pub mod events;
 pub mod gaps;
 pub mod home;
+pub mod places;
 pub mod registry;

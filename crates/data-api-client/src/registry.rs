@@ -1,7 +1,10 @@
-//! Devices, entities, areas and services.
+//! Devices, entities, areas, floors, labels and services.
 
 use common::api::home::Home;
-use common::api::registry::{AreaList, DeviceList, EntityList, ServiceList, UpsertReply};
+use common::api::places::{AreaList, FloorList, LabelList};
+use common::api::registry::{
+    DeviceList, EntityList, Rename, RenameReply, ServiceList, UpsertReply,
+};
 use reqwest::Method;
 use serde::Serialize;
 
@@ -21,6 +24,10 @@ pub enum Registry {
     Entities,
     /// `config/area_registry/list`
     Areas,
+    /// `config/floor_registry/list`
+    Floors,
+    /// `config/label_registry/list`
+    Labels,
     /// `get_services`
     Services,
     /// `get_config`
@@ -34,6 +41,8 @@ impl Registry {
             Self::Devices => "devices",
             Self::Entities => "entities",
             Self::Areas => "areas",
+            Self::Floors => "floors",
+            Self::Labels => "labels",
             Self::Services => "services",
             Self::Home => "home",
         }
@@ -41,20 +50,42 @@ impl Registry {
 }
 
 impl DataApi {
-    /// Hands over a part of the registry, in Home Assistant's own form.
+    /// Hands over a part of the registry, in Home Assistant's own form. What is not in it stays as it is.
     pub async fn upsert<B: Serialize + Sync>(
         &self,
         part: Registry,
         body: &B,
     ) -> Result<UpsertReply, CallFailed> {
+        self.hand_over(part, body, false).await
+    }
+
+    /// The same; a complete list also says what Home Assistant no longer has, and which entities have another id.
+    pub async fn hand_over<B: Serialize + Sync>(
+        &self,
+        part: Registry,
+        body: &B,
+        complete: bool,
+    ) -> Result<UpsertReply, CallFailed> {
         let path = match part {
             Registry::Home => "/internal/home".to_owned(),
-            Registry::Devices | Registry::Entities | Registry::Areas | Registry::Services => {
-                format!("/internal/{}/bulk_upsert", part.as_str())
-            }
+            Registry::Devices
+            | Registry::Entities
+            | Registry::Areas
+            | Registry::Floors
+            | Registry::Labels
+            | Registry::Services => format!("/internal/{}/bulk_upsert", part.as_str()),
         };
-        self.json(self.request(Method::POST, &path)?.json(body))
-            .await
+        let mut request = self.request(Method::POST, &path)?;
+        if complete {
+            request = request.query(&[("complete", true)]);
+        }
+        self.json(request.json(body)).await
+    }
+
+    /// Tells that entities got other ids, in the order in which Home Assistant told it.
+    pub async fn rename_entities(&self, renames: &[Rename]) -> Result<RenameReply, CallFailed> {
+        let request = self.request(Method::POST, "/internal/entities/renames")?;
+        self.json(request.json(renames)).await
     }
 
     /// What Home Assistant says of the home itself.
@@ -83,6 +114,18 @@ impl DataApi {
     /// All areas.
     pub async fn areas(&self) -> Result<AreaList, CallFailed> {
         self.json(self.request(Method::GET, "/api/areas")?).await
+    }
+
+    /// All floors.
+    pub async fn floors(&self) -> Result<FloorList, CallFailed> {
+        self.json(self.request(Method::GET, "/api/v1/floors")?)
+            .await
+    }
+
+    /// All labels.
+    pub async fn labels(&self) -> Result<LabelList, CallFailed> {
+        self.json(self.request(Method::GET, "/api/v1/labels")?)
+            .await
     }
 
     /// All services, or those of one domain.

@@ -6,6 +6,7 @@ mod gaps;
 mod home;
 mod ingest;
 mod instant;
+mod places;
 mod rate_limit;
 mod registry;
 mod registry_in;

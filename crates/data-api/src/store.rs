@@ -13,7 +13,7 @@ use common::entity::EntityId;
 use common::instant::UtcMicros;
 
 pub use database::failure::StoreFailure;
-pub use sqlite::areas::ReportedArea;
+pub use sqlite::complete::Upserted;
 pub use sqlite::devices::DeviceFilter;
 pub use sqlite::entities::EntityFilter;
 pub use sqlite::gaps::GapFilter;

@@ -7,4 +7,4 @@ pub mod server;
 
 pub use app::HomeSimulator;
 pub use config::Config;
-pub use server::{Emitted, Ledger, Memory, Simulator, SimulatorConfig};
+pub use server::{Emitted, Ledger, Memory, Registry, Simulator, SimulatorConfig};

@@ -4,6 +4,7 @@ mod client;
 mod commands;
 mod history;
 mod house;
+mod logbook;
 mod play;
 mod recorder;
 mod rest;
@@ -29,7 +30,7 @@ use client::Leave;
 use house::House;
 use play::Player;
 
-pub use house::{Emitted, Ledger};
+pub use house::{Emitted, Ledger, Registry};
 pub use play::Memory;
 
 /// The version of Home Assistant that the simulator speaks like.
@@ -178,6 +179,22 @@ impl Simulator {
         self.house.remove(entity_id)
     }
 
+    /// Gives an entity another id: the registry tells it, the old state goes, the same state comes under the new id, and history is
+    /// found under that. Returns when; nothing where there is no such entity, or the id is in use.
+    pub fn rename_entity(&self, old: &str, new: &str) -> Option<UtcMicros> {
+        self.house.rename(old, new)
+    }
+
+    /// Adds an object to a registry, or changes the one that has its id; keys that are not said stay. Tells it.
+    pub fn put(&self, registry: Registry, object: serde_json::Value) {
+        self.house.put(registry, object);
+    }
+
+    /// Removes an object from a registry and tells it; an entity loses its state, and a device its entities. False where there is none.
+    pub fn take_out(&self, registry: Registry, id: &str) -> bool {
+        self.house.take_out(registry, id)
+    }
+
     /// Fires `count` changes of the chatty sensors, as fast as clients that do read can take them.
     pub async fn burst(&self, count: usize) {
         let sensors = Home::chatty();
@@ -239,6 +256,16 @@ impl Simulator {
         self.house.set_core_state(state);
     }
 
+    /// Makes it not know a component (`history`, `logbook`, `recorder`) with all its commands and paths, or one command only.
+    pub fn refuse(&self, name: &str) {
+        self.house.refuse(name);
+    }
+
+    /// Leaves questions about history without an answer when that would have more rows than this, as a small machine does.
+    pub fn answer_at_most(&self, rows: usize) {
+        self.house.set_max_answer_rows(rows);
+    }
+
     /// The habits that were planted in the home's life.
     pub fn planted(&self) -> Vec<PlantedHabit> {
         Home::planted()
@@ -260,6 +287,7 @@ impl Simulator {
         if !self.tasks.stop(GOODBYE).await {
             tracing::warn!(still_running = ?self.tasks.running(), "the simulator stopped at its deadline");
         }
+        self.house.mark_core("stopped");
         self.house.dismiss(Leave::Stopping);
         self.clients.close();
         if tokio::time::timeout(GOODBYE, self.clients.wait())

@@ -81,6 +81,8 @@ mod tests {
                 json!({"entity_id": "light.none", "device_id": "gone"}),
             ],
             areas: vec![],
+            floors: None,
+            labels: None,
             services: Value::Null,
             home: Value::Null,
         };

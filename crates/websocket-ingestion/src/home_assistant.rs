@@ -4,6 +4,7 @@ pub(crate) mod calls;
 pub(crate) mod frame;
 pub(crate) mod handshake;
 pub(crate) mod history;
+mod registry_watch;
 pub(crate) mod session;
 pub(crate) mod supervisor;
 

@@ -156,6 +156,32 @@ impl Chain {
         self.pages(limit, |_| true)
     }
 
+    /// What an entity went through, oldest first: instants and states.
+    pub(crate) fn history_of(
+        &self,
+        entity_id: &str,
+    ) -> anyhow::Result<Vec<(String, Option<String>)>> {
+        let path = format!("/api/v1/events?no_attributes=true&limit={PAGE}&entity_id={entity_id}");
+        let page: Vec<Change> = serde_json::from_str(&self.data_api.get(&path)?.text()?)?;
+        Ok(page
+            .into_iter()
+            .rev()
+            .map(|change| (change.timestamp, change.state))
+            .collect())
+    }
+
+    /// Ids that an entity had before.
+    pub(crate) fn former_ids(&self, entity_id: &str) -> anyhow::Result<BTreeSet<String>> {
+        let path = format!("/api/entities/{entity_id}");
+        let answer = self.data_api.get(&path)?.json()?;
+        let former = answer["former_entity_ids"].as_array();
+        Ok(former
+            .into_iter()
+            .flatten()
+            .filter_map(|id| id.as_str().map(str::to_owned))
+            .collect())
+    }
+
     /// Nothing that is stored may be served twice, whatever happened.
     pub(crate) fn check_none_twice(&self) -> anyhow::Result<()> {
         let all = self.pages(PAGE, |_| false)?;

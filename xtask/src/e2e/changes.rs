@@ -258,7 +258,7 @@ fn digest<'a>(changes: impl IntoIterator<Item = &'a Change>) -> String {
 }
 
 /// Home Assistant leaves the decimals out when they are all zero.
-fn six_decimals(instant: &str) -> String {
+pub(super) fn six_decimals(instant: &str) -> String {
     match instant.strip_suffix("+00:00") {
         Some(local) if !local.contains('.') => format!("{local}.000000+00:00"),
         _ => instant.to_owned(),

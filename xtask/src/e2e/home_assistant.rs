@@ -163,6 +163,11 @@ impl HomeAssistant {
             .text()
     }
 
+    /// The Python that has what the bench's scripts need.
+    pub(crate) fn python(&self) -> &Path {
+        &self.python
+    }
+
     /// Makes it fire events and returns what it fired.
     pub(crate) fn drive(&self, drive: &Drive) -> anyhow::Result<Fired> {
         let mut running = self.drive_in_background(drive)?;

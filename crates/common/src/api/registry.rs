@@ -1,12 +1,13 @@
-//! Devices, entities, areas and services, as data-api serves them.
+//! Devices, entities and services, as data-api serves them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::entity::EntityId;
 use crate::instant::UtcMicros;
 
-/// Answer to each `POST /internal/{devices,entities,areas,services}/bulk_upsert`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Answer to each `POST /internal/{devices,entities,areas,floors,labels,services}/bulk_upsert`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpsertReply {
     /// Always true; failures have another status.
@@ -16,6 +17,15 @@ pub struct UpsertReply {
     /// Rows without a usable key, which were left out.
     #[serde(default)]
     pub skipped: usize,
+    /// Rows that the complete list no longer names and that are marked as removed now; 0 for a list that is not complete.
+    #[serde(default)]
+    pub removed: usize,
+    /// Rows that an empty complete list would have marked. They are, when the next complete list is empty as well.
+    #[serde(default)]
+    pub held_back: usize,
+    /// Entities that the complete list has under another `entity_id` than before.
+    #[serde(default)]
+    pub renamed: usize,
     /// When the rows were committed.
     pub timestamp: UtcMicros,
 }
@@ -40,6 +50,9 @@ pub struct Device {
     pub area_id: Option<String>,
     pub config_entry_id: Option<String>,
     pub via_device: Option<String>,
+    /// The device that this one is a part of.
+    pub parent_device_id: Option<String>,
+    pub hw_version: Option<String>,
     pub device_type: Option<String>,
     pub device_category: Option<String>,
     pub power_consumption_idle_w: Option<f64>,
@@ -57,6 +70,8 @@ pub struct Device {
     pub status: String,
     /// When it was last reported.
     pub timestamp: UtcMicros,
+    /// Since when Home Assistant no longer has it; none: it is there.
+    pub removed_at: Option<UtcMicros>,
 }
 
 /// `GET /api/devices`.
@@ -105,8 +120,18 @@ pub struct Entity {
     pub labels: Vec<String>,
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub options: Option<Value>,
+    /// `config`, `diagnostic`, or none for what the device is there for.
+    pub entity_category: Option<String>,
+    /// Whether it is hidden in Home Assistant's own pages.
+    pub hidden: bool,
+    /// Home Assistant's id of the entry, which a rename does not change.
+    pub registry_id: Option<String>,
+    /// Ids that it had before; its events are served under the one of now.
+    pub former_entity_ids: Vec<String>,
     /// When it was last reported.
     pub timestamp: UtcMicros,
+    /// Since when Home Assistant no longer has it; none: it is there.
+    pub removed_at: Option<UtcMicros>,
 }
 
 /// `GET /api/entities`.
@@ -119,30 +144,6 @@ pub struct EntityList {
     pub count: usize,
     /// The limit asked for.
     pub limit: u32,
-}
-
-/// An area of the home.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Area {
-    /// Home Assistant's id of it.
-    pub area_id: String,
-    /// The name that people gave it, else the id in title case.
-    pub display_name: String,
-    /// Entities in it, by their own area or their device's.
-    pub entity_count: u64,
-    /// Domains of those entities, sorted.
-    pub domains: Vec<String>,
-}
-
-/// `GET /api/areas`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct AreaList {
-    /// The areas, by id.
-    pub areas: Vec<Area>,
-    /// How many there are here.
-    pub count: usize,
 }
 
 /// An action that Home Assistant offers.
@@ -178,4 +179,30 @@ pub struct ServiceList {
     pub services: Vec<Service>,
     /// How many there are here.
     pub count: usize,
+}
+
+/// An entity that got another `entity_id`, as Home Assistant told it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Rename {
+    /// The id that it had.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub old_entity_id: EntityId,
+    /// The id that it has from then on.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub new_entity_id: EntityId,
+    /// When: `time_fired` of the event that told it.
+    pub at: UtcMicros,
+}
+
+/// Answer to `POST /internal/entities/renames`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RenameReply {
+    /// Renames that were carried out.
+    pub renamed: usize,
+    /// Renames that were known, or that do not fit what is known: the next complete list of entities decides on those.
+    pub skipped: usize,
+    /// Events that both ids had at the same instant, of which one was kept.
+    pub duplicates: u64,
 }

@@ -80,5 +80,6 @@ pub(super) async fn upsert(
         upserted: gaps.len(),
         skipped: 0,
         timestamp: now,
+        ..UpsertReply::default()
     }))
 }

@@ -34,5 +34,6 @@ pub(super) async fn report(
         upserted: 1,
         skipped: 0,
         timestamp: now,
+        ..UpsertReply::default()
     }))
 }

@@ -1,10 +1,8 @@
-//! Reading the registry: devices, entities, areas, services.
+//! Reading the registry: devices, entities, services.
 
 use axum::Json;
 use axum::extract::State;
-use common::api::registry::{
-    AreaList, Device, DeviceList, Entity, EntityList, Service, ServiceList,
-};
+use common::api::registry::{Device, DeviceList, Entity, EntityList, Service, ServiceList};
 use common::http::extract::{Path, Query};
 use common::http::problem::Problem;
 use serde::Deserialize;
@@ -46,6 +44,9 @@ pub(super) struct DeviceParams {
     area_id: Option<String>,
     /// Devices that have an entity of this integration.
     platform: Option<String>,
+    /// Also those that Home Assistant no longer has. Default false.
+    #[serde(default)]
+    include_removed: bool,
 }
 
 /// Devices, by id.
@@ -62,6 +63,7 @@ pub(super) async fn devices(
         area_id: said(params.area_id),
         platform: said(params.platform),
         device_id: None,
+        include_removed: params.include_removed,
         limit,
         offset: params.offset.unwrap_or(0),
     };
@@ -87,6 +89,7 @@ pub(super) async fn device(
 ) -> Result<Json<Device>, Problem> {
     let asked = DeviceFilter {
         device_id: Some(device_id.clone()),
+        include_removed: true,
         limit: 1,
         ..DeviceFilter::default()
     };
@@ -119,6 +122,9 @@ pub(super) struct EntityParams {
     area_id: Option<String>,
     /// A label.
     label: Option<String>,
+    /// Also those that Home Assistant no longer has. Default false.
+    #[serde(default)]
+    include_removed: bool,
 }
 
 /// Entities, by id.
@@ -136,6 +142,7 @@ pub(super) async fn entities(
         device_id: said(params.device_id),
         area_id: said(params.area_id),
         label: said(params.label),
+        include_removed: params.include_removed,
         limit,
         offset: params.offset.unwrap_or(0),
     };
@@ -147,7 +154,7 @@ pub(super) async fn entities(
     }))
 }
 
-/// One entity.
+/// One entity; by a former id too, when no other entity has that now.
 #[utoipa::path(get, path = "/api/entities/{entity_id}", tag = "registry", security(("key" = [])),
     params(("entity_id" = String, Path, description = "Such as `light.kitchen`")),
     responses((status = 200, body = Entity, description = "The entity"), (status = 404, description = "There is none")))]
@@ -155,31 +162,27 @@ pub(super) async fn entity(
     State(api): State<Api>,
     Path(entity_id): Path<String>,
 ) -> Result<Json<Entity>, Problem> {
-    let asked = EntityFilter {
+    let mut asked = EntityFilter {
         entity_id: Some(entity_id.clone()),
+        include_removed: true,
         limit: 1,
         ..EntityFilter::default()
     };
-    let found = api
-        .store
-        .entities(&asked)
-        .await
-        .map_err(store_problem)?
-        .pop();
+    let mut found = api.store.entities(&asked).await.map_err(store_problem)?;
+    if found.is_empty() {
+        asked.entity_id = api
+            .store
+            .renamed_to(&entity_id)
+            .await
+            .map_err(store_problem)?;
+        if asked.entity_id.is_some() {
+            found = api.store.entities(&asked).await.map_err(store_problem)?;
+        }
+    }
     found
+        .pop()
         .map(Json)
         .ok_or_else(|| Problem::not_found(format!("Entity {entity_id} not found")))
-}
-
-/// Areas, by id.
-#[utoipa::path(get, path = "/api/areas", tag = "registry", security(("key" = [])),
-    responses((status = 200, body = AreaList, description = "The areas")))]
-pub(super) async fn areas(State(api): State<Api>) -> Result<Json<AreaList>, Problem> {
-    let areas = api.store.areas().await.map_err(store_problem)?;
-    Ok(Json(AreaList {
-        count: areas.len(),
-        areas,
-    }))
 }
 
 /// Which services.

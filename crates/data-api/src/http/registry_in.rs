@@ -1,17 +1,32 @@
-//! `POST /internal/{devices,entities,areas,services}/bulk_upsert`: registries as Home Assistant has them.
+//! `POST /internal/{devices,entities,areas,floors,labels,services}/bulk_upsert`: registries as Home Assistant has them.
 //!
-//! A row that cannot be used never fails its batch: it is left out and counted in `skipped`.
+//! A row that cannot be used never fails its batch: it is left out and counted in `skipped`. With `complete=true` the list is all there
+//! is: what it does not name is marked as removed. Without it, what is not named stays as it is.
 
 use axum::Json;
 use axum::extract::State;
-use common::api::registry::UpsertReply;
-use common::http::extract::Json as Body;
+use common::api::registry::{Rename, RenameReply, UpsertReply};
+use common::http::extract::{Json as Body, Query};
 use common::http::problem::Problem;
+use serde::Deserialize;
 use serde_json::Value;
+use utoipa::IntoParams;
 
 use super::{Api, store_problem};
-use crate::store::reported::{Object, text};
-use crate::store::{ReportedArea, ReportedService};
+use crate::store::reported::Object;
+use crate::store::{ReportedService, Upserted};
+
+/// Most renames that are taken at once.
+const MAX_RENAMES: usize = 10_000;
+
+/// What kind of list this is.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Listing {
+    /// The list is all that Home Assistant has: what it does not name is marked as removed. Default false.
+    #[serde(default)]
+    complete: bool,
+}
 
 /// The objects of a body: a bare array, or one under `key`. The second number: what was not an object.
 fn objects(body: Value, key: &str) -> Result<(Vec<Object>, usize), Problem> {
@@ -38,7 +53,7 @@ fn objects(body: Value, key: &str) -> Result<(Vec<Object>, usize), Problem> {
     Ok((objects, skipped))
 }
 
-fn reply(api: &Api, part: &'static str, upserted: usize, skipped: usize) -> Json<UpsertReply> {
+fn reply(api: &Api, part: &'static str, upserted: Upserted, skipped: usize) -> Json<UpsertReply> {
     if skipped > 0 {
         metrics::counter!("homeiq_registry_rows_dropped_total", "part" => part, "reason" => "no usable key")
             .increment(skipped as u64);
@@ -48,85 +63,141 @@ fn reply(api: &Api, part: &'static str, upserted: usize, skipped: usize) -> Json
             "registry rows without a usable key were left out"
         );
     }
+    if upserted.held_back > 0 {
+        tracing::warn!(
+            part,
+            rows = upserted.held_back,
+            "Home Assistant's list is empty: nothing is marked as removed unless its next list is empty, too"
+        );
+    }
+    if upserted.removed > 0 {
+        metrics::counter!("homeiq_registry_removed_total", "part" => part)
+            .increment(upserted.removed as u64);
+    }
+    if upserted.renamed > 0 {
+        metrics::counter!("homeiq_entities_renamed_total").increment(upserted.renamed as u64);
+    }
     Json(UpsertReply {
         success: true,
-        upserted,
+        upserted: upserted.rows,
         skipped,
+        removed: upserted.removed,
+        held_back: upserted.held_back,
+        renamed: upserted.renamed,
         timestamp: api.clock.now(),
     })
 }
 
 /// Takes devices (`config/device_registry/list`).
-#[utoipa::path(post, path = "/internal/devices/bulk_upsert", tag = "internal", security(("key" = [])),
+#[utoipa::path(post, path = "/internal/devices/bulk_upsert", tag = "internal", params(Listing), security(("key" = [])),
     request_body = Vec<Object>, responses((status = 200, body = UpsertReply, description = "Committed")))]
 pub(super) async fn devices(
     State(api): State<Api>,
+    Query(listing): Query<Listing>,
     Body(body): Body<Value>,
 ) -> Result<Json<UpsertReply>, Problem> {
     let (sent, skipped) = objects(body, "devices")?;
     let upserted = api
         .store
-        .upsert_devices(&sent, api.clock.now())
+        .upsert_devices(&sent, listing.complete, api.clock.now())
         .await
         .map_err(store_problem)?;
-    Ok(reply(
-        &api,
-        "devices",
-        upserted,
-        skipped + sent.len() - upserted,
-    ))
+    let skipped = skipped + sent.len() - upserted.rows;
+    Ok(reply(&api, "devices", upserted, skipped))
 }
 
 /// Takes entities (`config/entity_registry/list`).
-#[utoipa::path(post, path = "/internal/entities/bulk_upsert", tag = "internal", security(("key" = [])),
+#[utoipa::path(post, path = "/internal/entities/bulk_upsert", tag = "internal", params(Listing), security(("key" = [])),
     request_body = Vec<Object>, responses((status = 200, body = UpsertReply, description = "Committed")))]
 pub(super) async fn entities(
     State(api): State<Api>,
+    Query(listing): Query<Listing>,
     Body(body): Body<Value>,
 ) -> Result<Json<UpsertReply>, Problem> {
     let (sent, skipped) = objects(body, "entities")?;
     let upserted = api
         .store
-        .upsert_entities(&sent, api.clock.now())
+        .upsert_entities(&sent, listing.complete, api.clock.now())
         .await
         .map_err(store_problem)?;
-    Ok(reply(
-        &api,
-        "entities",
-        upserted,
-        skipped + sent.len() - upserted,
-    ))
+    let skipped = skipped + sent.len() - upserted.rows;
+    Ok(reply(&api, "entities", upserted, skipped))
 }
 
 /// Takes areas (`config/area_registry/list`).
-#[utoipa::path(post, path = "/internal/areas/bulk_upsert", tag = "internal", security(("key" = [])),
+#[utoipa::path(post, path = "/internal/areas/bulk_upsert", tag = "internal", params(Listing), security(("key" = [])),
     request_body = Vec<Object>, responses((status = 200, body = UpsertReply, description = "Committed")))]
 pub(super) async fn areas(
     State(api): State<Api>,
+    Query(listing): Query<Listing>,
     Body(body): Body<Value>,
 ) -> Result<Json<UpsertReply>, Problem> {
     let (sent, skipped) = objects(body, "areas")?;
-    let areas: Vec<ReportedArea> = sent
-        .iter()
-        .filter_map(|object| {
-            let area_id = text(object, "area_id").flatten()?;
-            Some(ReportedArea {
-                area_id,
-                name: text(object, "name").flatten(),
-                floor_id: text(object, "floor_id").flatten(),
-            })
-        })
-        .collect();
-    api.store
-        .upsert_areas(&areas, api.clock.now())
+    let upserted = api
+        .store
+        .upsert_areas(&sent, listing.complete, api.clock.now())
         .await
         .map_err(store_problem)?;
-    Ok(reply(
-        &api,
-        "areas",
-        areas.len(),
-        skipped + sent.len() - areas.len(),
-    ))
+    let skipped = skipped + sent.len() - upserted.rows;
+    Ok(reply(&api, "areas", upserted, skipped))
+}
+
+/// Takes floors (`config/floor_registry/list`).
+#[utoipa::path(post, path = "/internal/floors/bulk_upsert", tag = "internal", params(Listing), security(("key" = [])),
+    request_body = Vec<Object>, responses((status = 200, body = UpsertReply, description = "Committed")))]
+pub(super) async fn floors(
+    State(api): State<Api>,
+    Query(listing): Query<Listing>,
+    Body(body): Body<Value>,
+) -> Result<Json<UpsertReply>, Problem> {
+    let (sent, skipped) = objects(body, "floors")?;
+    let upserted = api
+        .store
+        .upsert_floors(&sent, listing.complete, api.clock.now())
+        .await
+        .map_err(store_problem)?;
+    let skipped = skipped + sent.len() - upserted.rows;
+    Ok(reply(&api, "floors", upserted, skipped))
+}
+
+/// Takes labels (`config/label_registry/list`).
+#[utoipa::path(post, path = "/internal/labels/bulk_upsert", tag = "internal", params(Listing), security(("key" = [])),
+    request_body = Vec<Object>, responses((status = 200, body = UpsertReply, description = "Committed")))]
+pub(super) async fn labels(
+    State(api): State<Api>,
+    Query(listing): Query<Listing>,
+    Body(body): Body<Value>,
+) -> Result<Json<UpsertReply>, Problem> {
+    let (sent, skipped) = objects(body, "labels")?;
+    let upserted = api
+        .store
+        .upsert_labels(&sent, listing.complete, api.clock.now())
+        .await
+        .map_err(store_problem)?;
+    let skipped = skipped + sent.len() - upserted.rows;
+    Ok(reply(&api, "labels", upserted, skipped))
+}
+
+/// Takes entities that got another id, as Home Assistant told it, in that order. Their events stay in one line. What is known already, or
+/// does not fit what is known, is passed over: the next complete list of entities shows the same by the ids of the registry.
+#[utoipa::path(post, path = "/internal/entities/renames", tag = "internal", security(("key" = [])), request_body = Vec<Rename>,
+    responses((status = 200, body = RenameReply, description = "Committed"), (status = 422, description = "A rename cannot be read, or there are more than 10,000")))]
+pub(super) async fn renames(
+    State(api): State<Api>,
+    Body(told): Body<Vec<Rename>>,
+) -> Result<Json<RenameReply>, Problem> {
+    if told.len() > MAX_RENAMES {
+        return Err(Problem::body(format!("want at most {MAX_RENAMES} renames")));
+    }
+    let reply = api
+        .store
+        .rename_entities(&told, api.clock.now())
+        .await
+        .map_err(store_problem)?;
+    if reply.renamed > 0 {
+        metrics::counter!("homeiq_entities_renamed_total").increment(reply.renamed as u64);
+    }
+    Ok(Json(reply))
 }
 
 /// Takes services: `{domain: {service: {…}}}` as the WebSocket sends them, `[{domain, services}]` as REST does, or either
@@ -143,7 +214,11 @@ pub(super) async fn services(
         .upsert_services(&services, api.clock.now())
         .await
         .map_err(store_problem)?;
-    Ok(reply(&api, "services", services.len(), skipped))
+    let upserted = Upserted {
+        rows: services.len(),
+        ..Upserted::default()
+    };
+    Ok(reply(&api, "services", upserted, skipped))
 }
 
 /// Every service of either form, and how many parts were of no use.

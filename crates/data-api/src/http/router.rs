@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Api, auth, events, gaps, home, ingest, registry, registry_in, status};
+use super::{Api, auth, events, gaps, home, ingest, places, registry, registry_in, status};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -50,6 +50,9 @@ fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry_in::devices))
         .routes(routes!(registry_in::entities))
         .routes(routes!(registry_in::areas))
+        .routes(routes!(registry_in::floors))
+        .routes(routes!(registry_in::labels))
+        .routes(routes!(registry_in::renames))
         .routes(routes!(registry_in::services))
         .routes(routes!(events::list))
         .routes(routes!(events::stats))
@@ -62,7 +65,11 @@ fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry::device))
         .routes(routes!(registry::entities))
         .routes(routes!(registry::entity))
-        .routes(routes!(registry::areas))
+        .routes(routes!(places::areas))
+        .routes(routes!(places::internal_areas))
+        .routes(routes!(places::floors))
+        .routes(routes!(places::labels))
+        .routes(routes!(places::old_labels))
         .routes(routes!(registry::services))
         .routes(routes!(registry::service))
 }

@@ -1,5 +1,6 @@
 //! Objects of Home Assistant's registries as they come in: every key may be absent, null or of another type than expected.
 
+use common::instant::UtcMicros;
 use serde_json::{Map, Value};
 
 /// One object of a registry.
@@ -46,6 +47,16 @@ pub fn set_texts(column: &mut String, object: &Object, key: &str) {
 pub fn first_text(object: &Object, keys: &[&str]) -> Option<String> {
     keys.iter()
         .find_map(|key| text(object, key).flatten().filter(|text| !text.is_empty()))
+}
+
+/// The instant of a key: seconds as a number, or ISO 8601. Home Assistant writes 0 where it does not know.
+pub fn instant(object: &Object, key: &str) -> Option<UtcMicros> {
+    let at = match object.get(key)? {
+        Value::Number(seconds) => UtcMicros::from_history_seconds(seconds.as_f64()?).ok()?,
+        Value::String(text) => text.parse().ok()?,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    (at.get() > 0).then_some(at)
 }
 
 /// The configuration entry of a device or entity; newer versions of Home Assistant name it, older ones list several.

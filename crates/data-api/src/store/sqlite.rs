@@ -1,14 +1,19 @@
 //! The tables in SQLite.
 
 pub(super) mod areas;
+pub(super) mod complete;
 pub(super) mod devices;
 mod dictionary;
 pub(super) mod entities;
 pub(super) mod events;
 mod filter;
+mod floors;
+mod former_names;
 pub(super) mod gaps;
 mod home;
 mod ingest;
+mod labels;
+mod renames;
 mod row;
 pub(super) mod services;
 pub(super) mod writer;
@@ -21,7 +26,9 @@ use database::failure::{CannotOpen, StoreFailure};
 use database::sqlite::Sqlite;
 use sqlx::Row;
 
+use complete::EmptyLists;
 use dictionary::Dictionaries;
+use former_names::FormerNames;
 
 static MIGRATIONS: sqlx::migrate::Migrator =
     sqlx::migrate!("../../shared/migrations/data-api/sqlite");
@@ -31,6 +38,9 @@ static MIGRATIONS: sqlx::migrate::Migrator =
 pub struct Store {
     database: Sqlite,
     dictionaries: Arc<Mutex<Dictionaries>>,
+    /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
+    former_names: Arc<Mutex<Option<Arc<FormerNames>>>>,
+    empty_lists: Arc<EmptyLists>,
 }
 
 /// The size of the whole store.
@@ -50,6 +60,8 @@ impl Store {
         Ok(Self {
             database: database::sqlite::open(path, &MIGRATIONS).await?,
             dictionaries: Arc::default(),
+            former_names: Arc::default(),
+            empty_lists: Arc::default(),
         })
     }
 

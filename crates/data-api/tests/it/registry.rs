@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::home::{Home, answer};
 
-async fn upsert(home: &Home, part: &str, body: &Value) -> Value {
+pub(crate) async fn upsert(home: &Home, part: &str, body: &Value) -> Value {
     let (status, reply) = answer(
         home.post(&format!("/internal/{part}/bulk_upsert"))
             .json(body),
@@ -172,31 +172,6 @@ async fn services_in_every_form_answer_200_and_twice_is_the_same_table() {
 }
 
 #[tokio::test]
-async fn areas_have_their_names_and_what_is_in_them() {
-    let home = Home::new().await;
-    upsert(
-        &home,
-        "areas",
-        &json!([{"area_id": "kitchen", "name": "Große Küche"}]),
-    )
-    .await;
-    upsert(
-        &home,
-        "devices",
-        &json!([{"id": "d", "area_id": "kitchen"}]),
-    )
-    .await;
-    upsert(&home, "entities", &json!([{"entity_id": "switch.a", "device_id": "d"}, {"entity_id": "light.a", "area_id": "kitchen"},
-        {"entity_id": "light.b", "area_id": "living_room"}])).await;
-    assert_eq!(
-        home.json("/api/areas").await,
-        json!({"count": 2, "areas": [
-        {"area_id": "kitchen", "display_name": "Große Küche", "entity_count": 2, "domains": ["light", "switch"]},
-        {"area_id": "living_room", "display_name": "Living Room", "entity_count": 1, "domains": ["light"]}]})
-    );
-}
-
-#[tokio::test]
 async fn events_follow_an_entity_that_moves_to_another_area() {
     let home = Home::new().await;
     upsert(
@@ -286,7 +261,7 @@ async fn real_registries_of_three_versions_land_whole() {
 }
 
 /// The result of a command as a real Home Assistant answered it.
-fn recorded(version: &str, file: &str) -> Value {
+pub(crate) fn recorded(version: &str, file: &str) -> Value {
     let path = format!(
         "{}/../../shared/fixtures/homeassistant/{version}/{file}.json",
         env!("CARGO_MANIFEST_DIR")

@@ -4,8 +4,8 @@ use common::instant::UtcMicros;
 use serde_json::{Map, Value, json};
 
 use super::history::{self, Query};
-use super::house::House;
-use super::{HA_VERSION, services};
+use super::house::{House, Registry};
+use super::{HA_VERSION, logbook, services};
 use crate::home::Home;
 
 /// A command's fields.
@@ -13,6 +13,34 @@ pub(super) type Fields = Map<String, Value>;
 
 /// Why a command is refused: code and message.
 pub(super) type Refusal = (&'static str, String);
+
+/// Code of a refusal that the client never hears of.
+pub(super) const NO_ANSWER: &str = "";
+
+/// What is loaded.
+const COMPONENTS: [&str; 21] = [
+    "api",
+    "automation",
+    "climate",
+    "config",
+    "cover",
+    "fan",
+    "history",
+    "light",
+    "lock",
+    "logbook",
+    "media_player",
+    "mobile_app",
+    "person",
+    "recorder",
+    "scene",
+    "script",
+    "sensor",
+    "sun",
+    "switch",
+    "websocket_api",
+    "zha",
+];
 
 /// Fields that a command takes besides `id` and `type`; nothing for an unknown command.
 fn known_fields(command: &str) -> Option<&'static [&'static str]> {
@@ -26,7 +54,15 @@ fn known_fields(command: &str) -> Option<&'static [&'static str]> {
         | "config/device_registry/list"
         | "config/area_registry/list"
         | "config/floor_registry/list"
-        | "config/label_registry/list" => &[],
+        | "config/label_registry/list"
+        | "recorder/info" => &[],
+        "logbook/get_events" => &[
+            "start_time",
+            "end_time",
+            "entity_ids",
+            "device_ids",
+            "context_id",
+        ],
         "supported_features" => &["features"],
         "subscribe_events" => &["event_type"],
         "unsubscribe_events" => &["subscription"],
@@ -62,8 +98,9 @@ pub(super) fn answer(
         .get("type")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let known =
-        known_fields(command).ok_or_else(|| ("unknown_command", "Unknown command.".to_owned()))?;
+    let known = known_fields(command)
+        .filter(|_| !house.refuses(command))
+        .ok_or_else(|| ("unknown_command", "Unknown command.".to_owned()))?;
     if let Some(extra) = fields
         .keys()
         .find(|key| !matches!(key.as_str(), "id" | "type") && !known.contains(&key.as_str()))
@@ -86,13 +123,15 @@ pub(super) fn answer(
         "get_config" => Ok(config(house).to_string()),
         "get_services" => Ok(Home::services().to_string()),
         "auth/current_user" => Ok(current_user(house).to_string()),
-        "config/entity_registry/list" => Ok(house.home.entity_registry().to_string()),
-        "config/device_registry/list" => Ok(house.home.device_registry().to_string()),
-        "config/area_registry/list" => Ok(Home::area_registry().to_string()),
-        "config/floor_registry/list" => Ok(Home::floor_registry().to_string()),
-        "config/label_registry/list" => Ok(Home::label_registry().to_string()),
+        "config/entity_registry/list" => Ok(house.registry(Registry::Entities).to_string()),
+        "config/device_registry/list" => Ok(house.registry(Registry::Devices).to_string()),
+        "config/area_registry/list" => Ok(house.registry(Registry::Areas).to_string()),
+        "config/floor_registry/list" => Ok(house.registry(Registry::Floors).to_string()),
+        "config/label_registry/list" => Ok(house.registry(Registry::Labels).to_string()),
         "config/entity_registry/get" => entity(house, fields),
         "history/history_during_period" => history_during_period(house, fields),
+        "logbook/get_events" => logbook_events(house, fields),
+        "recorder/info" => Ok(recorder_info(house).to_string()),
         "call_service" => call_service(house, fields),
         // `supported_features` is the connection's own; it is only answered here.
         _ => Ok("null".to_owned()),
@@ -125,13 +164,13 @@ fn subscribe(house: &House, client: u64, id: u64, fields: &Fields) -> Result<Str
 
 /// Answer to `get_config` and to `GET /api/config`.
 pub(super) fn config(house: &House) -> Value {
+    let components: Vec<&str> = COMPONENTS
+        .into_iter()
+        .filter(|component| !house.refuses(component))
+        .collect();
     json!({
         "allowlist_external_dirs": [], "allowlist_external_urls": [],
-        "components": [
-            "api", "automation", "climate", "config", "cover", "fan", "history", "light", "lock",
-            "logbook", "media_player", "mobile_app", "person", "recorder", "scene", "script",
-            "sensor", "sun", "switch", "websocket_api", "zha",
-        ],
+        "components": components,
         "config_dir": "/config", "config_source": "storage", "country": "NL", "currency": "EUR",
         "debug": false, "elevation": 4, "external_url": null, "internal_url": null,
         "language": "en", "latitude": 51.0, "location_name": "Simulated home", "longitude": 5.0,
@@ -157,7 +196,7 @@ fn entity(house: &House, fields: &Fields) -> Result<String, Refusal> {
         .get("entity_id")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let mut all = house.home.entity_registry();
+    let mut all = house.registry(Registry::Entities);
     let found = all
         .as_array_mut()
         .and_then(|all| all.iter_mut().find(|entity| entity["entity_id"] == wanted))
@@ -174,24 +213,59 @@ fn entity(house: &House, fields: &Fields) -> Result<String, Refusal> {
     Ok(found.to_string())
 }
 
+/// An instant among the fields; `Err(())` where it cannot be read.
+fn instant(fields: &Fields, name: &str) -> Result<Option<UtcMicros>, ()> {
+    let Some(value) = fields.get(name) else {
+        return Ok(None);
+    };
+    let read = value.as_str().and_then(|text| text.parse().ok());
+    read.map(Some).ok_or(())
+}
+
+fn start_time(fields: &Fields) -> Result<UtcMicros, Refusal> {
+    instant(fields, "start_time")
+        .map_err(|()| ("invalid_start_time", "Invalid start_time".to_owned()))?
+        .ok_or_else(|| invalid("required key not provided @ data['start_time']"))
+}
+
+fn end_time(fields: &Fields) -> Result<Option<UtcMicros>, Refusal> {
+    instant(fields, "end_time").map_err(|()| ("invalid_end_time", "Invalid end_time".to_owned()))
+}
+
+fn logbook_events(house: &House, fields: &Fields) -> Result<String, Refusal> {
+    let start = start_time(fields)?;
+    let end = end_time(fields)?.unwrap_or_else(|| house.clock.now());
+    let only: Option<Vec<String>> = match fields.get("entity_ids") {
+        None => None,
+        Some(Value::Array(ids)) => Some(
+            ids.iter()
+                .filter_map(Value::as_str)
+                .map(ToOwned::to_owned)
+                .collect(),
+        ),
+        Some(other) => {
+            return Err(invalid(format!(
+                "expected a list @ data['entity_ids']. Got {other}"
+            )));
+        }
+    };
+    if start > house.clock.now() {
+        return Ok("[]".to_owned());
+    }
+    Ok(Value::from(logbook::entries(house, (start, end), only.as_deref())).to_string())
+}
+
+fn recorder_info(house: &House) -> Value {
+    json!({
+        "backlog": house.backlog(), "db_in_default_location": true, "max_backlog": 65_000,
+        "migration_in_progress": false, "migration_is_live": false, "recording": true,
+        "thread_running": true,
+    })
+}
+
 fn history_during_period(house: &House, fields: &Fields) -> Result<String, Refusal> {
-    let instant = |name: &str| {
-        fields.get(name).map(|value| {
-            value
-                .as_str()
-                .and_then(|text| text.parse::<UtcMicros>().ok())
-        })
-    };
-    let start = match instant("start_time") {
-        None => return Err(invalid("required key not provided @ data['start_time']")),
-        Some(None) => return Err(("invalid_start_time", "Invalid start_time".to_owned())),
-        Some(Some(start)) => start,
-    };
-    let end = match instant("end_time") {
-        None => start.plus_seconds(86_400),
-        Some(None) => return Err(("invalid_end_time", "Invalid end_time".to_owned())),
-        Some(Some(end)) => end,
-    };
+    let start = start_time(fields)?;
+    let end = end_time(fields)?.unwrap_or_else(|| start.plus_seconds(86_400));
     let Some(Value::Array(ids)) = fields.get("entity_ids") else {
         return Err(invalid("required key not provided @ data['entity_ids']"));
     };
@@ -223,8 +297,11 @@ fn history_during_period(house: &House, fields: &Fields) -> Result<String, Refus
         minimal_response: switch("minimal_response", false)?,
         no_attributes: switch("no_attributes", false)?,
     };
-    serde_json::to_string(&history::rows(house, &query))
-        .map_err(|error| ("unknown_error", error.to_string()))
+    let rows = history::rows(house, &query);
+    if rows.values().map(Vec::len).sum::<usize>() > house.max_answer_rows() {
+        return Err((NO_ANSWER, String::new()));
+    }
+    serde_json::to_string(&rows).map_err(|error| ("unknown_error", error.to_string()))
 }
 
 fn call_service(house: &House, fields: &Fields) -> Result<String, Refusal> {

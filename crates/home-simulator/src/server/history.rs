@@ -157,7 +157,7 @@ impl Serialize for RestRow {
 
 /// Seconds as a float, as the recorder stores them. Home Assistant takes the float from the clock and derives the microseconds, so
 /// that the float is mostly not the nearest one to the microseconds; a reader that rounds carelessly must fail here as well.
-fn seconds(at: UtcMicros) -> f64 {
+pub(super) fn seconds(at: UtcMicros) -> f64 {
     let nearest = at.get() as f64 / 1e6;
     let neighbour = match at.get() % 3 {
         0 => nearest.next_down(),

@@ -14,6 +14,9 @@ use super::recorder::Recorder;
 use super::{is_token, wire};
 use crate::home::{Attributes, Chatty, Context, Home, StateChange};
 
+mod registries;
+mod trouble;
+
 /// A live change, as it was fired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Emitted {
@@ -33,6 +36,9 @@ pub struct Ledger {
     /// Older changes that no longer found room.
     pub dropped: u64,
 }
+
+use registries::Registries;
+pub use registries::Registry;
 
 /// Who asks for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +68,13 @@ struct Inner {
     ledger_dropped: u64,
     token: Option<SecretString>,
     core_state: String,
+    registries: Registries,
+    /// When it was started and stopped, for the logbook; a life has few of these.
+    core_marks: Vec<(UtcMicros, &'static str)>,
+    /// Components and commands that it does as if it did not know.
+    refused: BTreeSet<String>,
+    /// Most rows of history in one answer; a larger question is never answered.
+    max_answer_rows: usize,
 }
 
 impl House {
@@ -85,6 +98,10 @@ impl House {
             ledger_dropped: 0,
             token: Some(token),
             core_state: "RUNNING".to_owned(),
+            registries: Registries::new(&home),
+            core_marks: Vec::new(),
+            refused: BTreeSet::new(),
+            max_answer_rows: usize::MAX,
         };
         Self {
             home,
@@ -163,6 +180,7 @@ impl House {
     pub(super) fn set_core_state(&self, state: &str) {
         state.clone_into(&mut self.lock().core_state);
         if state == "RUNNING" {
+            self.mark_core("started");
             self.fire("homeassistant_started", By::Device, json!({}));
         }
     }
@@ -200,16 +218,7 @@ impl House {
         start: UtcMicros,
         end: UtcMicros,
     ) -> (Option<StateChange>, Vec<StateChange>) {
-        let lag = self.recorder_lag.as_micros() as i64;
-        let written = self
-            .clock
-            .now()
-            .get()
-            .checked_div(lag)
-            .map(|commits| commits * lag);
-        let end = written
-            .and_then(|at| UtcMicros::new(at).ok())
-            .map_or(end, |at| end.min(at));
+        let end = self.written().map_or(end, |at| end.min(at));
         self.lock().recorder.between(entity_id, start, end)
     }
 
@@ -224,7 +233,8 @@ impl House {
 
     /// Sets a state with the attributes that it usually has.
     pub(super) fn set_by_device(&self, entity_id: &str, state: &str) -> Option<UtcMicros> {
-        let attributes = self.home.attributes(entity_id, state);
+        let first_id = self.lock().registries.first_id(entity_id);
+        let attributes = self.home.attributes(&first_id, state);
         self.set(entity_id, state, attributes, By::Device)
     }
 
@@ -264,8 +274,14 @@ impl House {
     }
 
     /// Carries out a change of the home's life, at the instant that it says.
-    pub(super) fn live(&self, change: StateChange) {
-        self.apply(&mut self.lock(), change);
+    pub(super) fn live(&self, mut change: StateChange) {
+        let mut inner = self.lock();
+        // The life knows entities by the ids that they began with.
+        let Some(now) = inner.registries.id_of_now(&change.entity_id) else {
+            return;
+        };
+        change.entity_id = now;
+        self.apply(&mut inner, change);
     }
 
     fn apply(&self, inner: &mut Inner, mut change: StateChange) -> Option<UtcMicros> {

@@ -170,7 +170,10 @@ impl Memory {
                 .as_ref()
                 .is_some_and(|next| next.last_updated <= now)
         {
-            if let Some(change) = std::mem::replace(&mut player.next, player.life.next()) {
+            if let Some(mut change) = std::mem::replace(&mut player.next, player.life.next())
+                && let Some(now) = house.id_of_now(&change.entity_id)
+            {
+                change.entity_id = now;
                 states.insert(Arc::clone(&change.entity_id), change);
             }
         }

@@ -48,6 +48,20 @@ impl Recorder {
         }
     }
 
+    /// Has an entity's rows under another id; where that has rows of its own, they stay apart, as in Home Assistant.
+    pub(super) fn rename(&mut self, old: &str, new: &str) {
+        if self.rows.contains_key(new) {
+            return;
+        }
+        let id: Arc<str> = new.into();
+        if let Some(mut rows) = self.rows.remove(old) {
+            for row in &mut rows {
+                row.entity_id = Arc::clone(&id);
+            }
+            self.rows.insert(id, rows);
+        }
+    }
+
     /// The state that an entity had last; it may have been removed since.
     pub(super) fn latest(&self) -> impl Iterator<Item = &StateChange> {
         self.rows.values().filter_map(|rows| rows.back())
@@ -56,6 +70,14 @@ impl Recorder {
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
         self.rows.values().map(VecDeque::len).sum()
+    }
+
+    /// Number of rows at or after an instant.
+    pub(super) fn younger_than(&self, at: UtcMicros) -> usize {
+        self.rows
+            .values()
+            .map(|rows| rows.len() - rows.partition_point(|row| row.last_updated < at))
+            .sum()
     }
 
     /// An entity's rows between two instants, both excluded, and the row before them.

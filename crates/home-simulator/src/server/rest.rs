@@ -194,6 +194,9 @@ async fn history(house: Arc<House>, start: UtcMicros, asked: HashMap<String, Str
         Some(Ok(end)) => end,
         Some(Err(_)) => return message(StatusCode::BAD_REQUEST, "Invalid end_time"),
     };
+    if house.refuses("history") {
+        return (StatusCode::NOT_FOUND, "404: Not Found").into_response();
+    }
     let query = Query {
         start,
         end,

@@ -211,7 +211,7 @@ impl Connection {
         }
         let (house, client) = (Arc::clone(&self.house), self.seat.id);
         // Months of history take longer than the runtime's threads may be held up.
-        let answer = if command.starts_with("history/") {
+        let answer = if command.starts_with("history/") || command.starts_with("logbook/") {
             let answer = move || commands::answer(&house, client, id, &fields);
             match tokio::task::spawn_blocking(answer).await {
                 Ok(answer) => answer,
@@ -222,6 +222,7 @@ impl Connection {
         };
         self.push(match answer {
             Ok(result) => wire::result(id, &result),
+            Err((commands::NO_ANSWER, _)) => return,
             Err((code, message)) => wire::error(Some(id), code, &message),
         });
     }

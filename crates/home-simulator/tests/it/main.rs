@@ -9,5 +9,7 @@ mod events;
 mod faults;
 mod handshake;
 mod history;
+mod logbook;
+mod registries;
 mod rest;
 mod session;

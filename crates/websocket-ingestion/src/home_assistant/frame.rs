@@ -65,11 +65,14 @@ pub(crate) struct Event<'a> {
     pub(crate) context: Option<Context>,
 }
 
-/// Of the data of an event, what a state change says. Other events have other keys, which are passed over.
+/// Of the data of an event, what a state change says, and a rename. Other events have other keys, which are passed over.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Data<'a> {
     #[serde(borrow, default)]
     pub(crate) entity_id: Cow<'a, str>,
+    /// In `entity_registry_updated`: the entity had this id until now.
+    #[serde(borrow, default)]
+    pub(crate) old_entity_id: Option<Cow<'a, str>>,
     /// None: it is not there. Null: the entity was removed.
     #[serde(borrow, default, deserialize_with = "present")]
     #[expect(

@@ -9,7 +9,6 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
@@ -18,23 +17,18 @@ use url::Url;
 use super::calls::{CallFailed, Calls};
 use super::frame::{Event, Kind, Unreadable, messages};
 use super::handshake::{self, Step};
+use super::registry_watch::{self, RegistryWatch};
 use crate::app::Shared;
 use crate::lines::{Line, Lines};
 use crate::sink::{Loss, Sink};
 use crate::status::LinkState;
-use crate::{backfill, normalize, registry};
+use crate::{backfill, normalize};
 
 /// Largest message that is taken: answers about large homes have tens of megabytes.
 const MAX_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
 
-/// After these the registries are read again.
-const REGISTRY_EVENTS: [&str; 5] = [
-    "device_registry_updated",
-    "entity_registry_updated",
-    "area_registry_updated",
-    "service_registered",
-    "service_removed",
-];
+/// How long the history waits for data-api to know who has which id now.
+const IDS_WITHIN: Duration = Duration::from_secs(60);
 
 /// How a connection ended.
 #[derive(Debug)]
@@ -62,7 +56,7 @@ pub(crate) async fn run(shared: &Shared, url: &Url, token: &SecretString) -> End
     let calls = Calls::new(writer, shared.config.timing.command);
     let line = Connection {
         starting: AtomicBool::new(true),
-        registry_changed: Notify::new(),
+        registry: RegistryWatch::default(),
     };
     let end = tokio::select! {
         end = read(reader, shared, &calls, &line) => end,
@@ -76,8 +70,8 @@ pub(crate) async fn run(shared: &Shared, url: &Url, token: &SecretString) -> End
 struct Connection {
     /// Home Assistant has not finished starting: changes are no habits of people.
     starting: AtomicBool,
-    /// A device, entity or area changed.
-    registry_changed: Notify,
+    /// What is heard of the registries.
+    registry: RegistryWatch,
 }
 
 async fn open(shared: &Shared, url: &Url, token: &SecretString) -> Result<(Socket, String), End> {
@@ -212,8 +206,8 @@ fn take(
 ) {
     if event.event_type != "state_changed" {
         shared.status.received(&event.event_type, 1, now);
-        if REGISTRY_EVENTS.contains(&event.event_type.as_ref()) {
-            line.registry_changed.notify_one();
+        if registry_watch::EVENTS.contains(&event.event_type.as_ref()) {
+            line.registry.heard(&event);
         }
         return;
     }
@@ -252,7 +246,7 @@ async fn conduct(shared: &Shared, calls: &Calls, line: &Connection) -> End {
     }
     tokio::select! {
         end = ping(shared, calls) => end,
-        end = keep_registry(shared, calls, line) => end,
+        error = line.registry.keep(shared, calls) => End::Lost(format!("cannot read the registries: {error}")),
         end = fill(shared, calls, line) => end,
     }
 }
@@ -273,7 +267,7 @@ async fn subscribe(shared: &Shared, calls: &Calls, line: &Connection) -> Result<
     shared.status.subscribed(now);
     shared.health.restore(super::PART);
     shared.gaps.reconnected(now);
-    for event_type in REGISTRY_EVENTS {
+    for event_type in registry_watch::EVENTS {
         if let Err(CallFailed::Refused(error)) = calls
             .call(json!({"type": "subscribe_events", "event_type": event_type}))
             .await
@@ -304,37 +298,17 @@ async fn ping(shared: &Shared, calls: &Calls) -> End {
     }
 }
 
-/// Reads the registries now and whenever they changed.
-async fn keep_registry(shared: &Shared, calls: &Calls, line: &Connection) -> End {
-    loop {
-        match registry::read(calls).await {
-            Ok(read) => {
-                shared.enrichment.replace(&read);
-                shared
-                    .discovery
-                    .tell(read.devices.len(), read.entities.len());
-                registry::hand_over(shared, &read).await;
-            }
-            Err(error @ (CallFailed::Disconnected | CallFailed::Timeout(_))) => {
-                return End::Lost(format!("cannot read the registries: {error}"));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the registries cannot be read; areas and devices stay as they were");
-            }
-        }
-        tokio::select! {
-            // Changes come in flocks: one reading for all of them.
-            () = line.registry_changed.notified() => tokio::time::sleep(shared.config.timing.registry_debounce).await,
-            () = shared.discovery.asked() => {}
-        }
-    }
-}
-
 /// Once Home Assistant runs, reads from its history what was missed.
 async fn fill(shared: &Shared, calls: &Calls, line: &Connection) -> End {
     while line.starting.load(Ordering::Relaxed) {
         match is_running(calls).await {
-            Ok(running) => line.starting.store(!running, Ordering::Relaxed),
+            Ok(running) => {
+                line.starting.store(!running, Ordering::Relaxed);
+                if running {
+                    // Lists are complete only of a Home Assistant that runs.
+                    line.registry.read_again();
+                }
+            }
             Err(CallFailed::Disconnected) => return End::Lost("the connection is gone".to_owned()),
             Err(error) => {
                 tracing::debug!(%error, "Home Assistant does not say whether it has started");
@@ -347,6 +321,8 @@ async fn fill(shared: &Shared, calls: &Calls, line: &Connection) -> End {
         })
         .await;
     }
+    // Home Assistant's history has an entity under the id of now, so data-api must know that first.
+    line.registry.known(IDS_WITHIN).await;
     if let Err(error) = backfill::run(shared, calls).await {
         tracing::warn!(%error, "the history cannot be read; what was missed stays a gap");
     }

@@ -9,4 +9,5 @@ mod chain;
 mod events;
 mod faults;
 mod missing;
+mod registries;
 mod sudden_end;

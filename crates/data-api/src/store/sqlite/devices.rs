@@ -5,6 +5,7 @@ use common::instant::UtcMicros;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, FromRow, QueryBuilder, Row, query, query_as};
 
+use super::complete::{Part, Upserted};
 use super::{Store, row};
 use crate::store::StoreFailure;
 use crate::store::reported::{self, Object, first_text, set_text, set_texts};
@@ -25,6 +26,8 @@ pub struct DeviceFilter {
     pub platform: Option<String>,
     /// This device only.
     pub device_id: Option<String>,
+    /// Also those that Home Assistant no longer has.
+    pub include_removed: bool,
     /// Rows to read.
     pub limit: u32,
     /// Rows to pass over.
@@ -52,6 +55,7 @@ struct DeviceRow {
     via_device: Option<String>,
     parent_device_id: Option<String>,
     disabled_by: Option<String>,
+    hw_version: Option<String>,
     created_us: i64,
 }
 
@@ -86,6 +90,7 @@ impl DeviceRow {
             (&mut self.via_device, "via_device_id"),
             (&mut self.parent_device_id, "parent_device_id"),
             (&mut self.disabled_by, "disabled_by"),
+            (&mut self.hw_version, "hw_version"),
         ] {
             set_text(column, sent, key);
         }
@@ -104,15 +109,16 @@ impl DeviceRow {
 }
 
 impl Store {
-    /// Writes devices, in one transaction. Returns how many; objects without id are left out.
+    /// Writes devices, in one transaction; objects without id are left out. What a complete list does not name is marked as removed.
     pub async fn upsert_devices(
         &self,
         sent: &[Object],
+        complete: bool,
         now: UtcMicros,
-    ) -> Result<usize, StoreFailure> {
+    ) -> Result<Upserted, StoreFailure> {
         let mut writer = self.database.writer.acquire().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        let mut upserted = 0;
+        let mut named = Vec::with_capacity(sent.len());
         for object in sent {
             let Some(device_id) = first_text(object, &["id", "device_id"]) else {
                 continue;
@@ -121,13 +127,14 @@ impl Store {
                 .bind(&device_id)
                 .fetch_optional(&mut *transaction)
                 .await?;
+            named.push(device_id.clone());
             let mut device = known.unwrap_or_else(|| DeviceRow::new(device_id, now));
             device.merge(object);
             query(
                 "INSERT OR REPLACE INTO devices (device_id, name, name_by_user, manufacturer, model, model_id, sw_version, \
                  area_id, integration, entry_type, configuration_url, suggested_area, labels, serial_number, config_entry_id, \
-                 via_device, parent_device_id, disabled_by, last_seen_us, created_us) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+                 via_device, parent_device_id, disabled_by, hw_version, last_seen_us, created_us) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
             )
             .bind(device.device_id)
             .bind(device.name)
@@ -147,11 +154,21 @@ impl Store {
             .bind(device.via_device)
             .bind(device.parent_device_id)
             .bind(device.disabled_by)
+            .bind(device.hw_version)
             .bind(now.get())
             .bind(device.created_us)
             .execute(&mut *transaction)
             .await?;
-            upserted += 1;
+        }
+        let mut upserted = Upserted {
+            rows: named.len(),
+            ..Upserted::default()
+        };
+        if complete {
+            (upserted.removed, upserted.held_back) = self
+                .empty_lists
+                .mark(&mut transaction, Part::Devices, &named, now)
+                .await?;
         }
         self.place_entities(&mut transaction).await?;
         transaction.commit().await?;
@@ -167,10 +184,13 @@ impl Store {
     ) -> Result<Vec<Device>, StoreFailure> {
         let mut sql = QueryBuilder::new(
             "SELECT d.*, coalesce(d.area_id, p.area_id) AS effective_area_id, v.device_id AS known_via, \
-             (SELECT COUNT(*) FROM entities e WHERE e.device_id = d.device_id) AS entity_count \
+             (SELECT COUNT(*) FROM entities e WHERE e.device_id = d.device_id AND e.removed_us IS NULL) AS entity_count \
              FROM devices d LEFT JOIN devices p ON p.device_id = d.parent_device_id \
              LEFT JOIN devices v ON v.device_id = d.via_device WHERE true",
         );
+        if !asked.include_removed {
+            sql.push(" AND d.removed_us IS NULL");
+        }
         for (condition, value) in [
             (" AND d.device_id = ", &asked.device_id),
             (" AND d.manufacturer = ", &asked.manufacturer),
@@ -213,6 +233,8 @@ fn device(row: &SqliteRow, now: UtcMicros) -> Result<Device, sqlx::Error> {
         config_entry_id: table.config_entry_id,
         // A bridge that is not known (any more) is no reference that a client could follow.
         via_device: row.try_get("known_via")?,
+        parent_device_id: table.parent_device_id,
+        hw_version: table.hw_version,
         device_type: None,
         device_category: None,
         power_consumption_idle_w: None,
@@ -233,5 +255,6 @@ fn device(row: &SqliteRow, now: UtcMicros) -> Result<Device, sqlx::Error> {
         }
         .to_owned(),
         timestamp,
+        removed_at: row::instant(row, "removed_us")?,
     })
 }

@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, FromRow, QueryBuilder, Row, query, query_as};
 
 use super::areas::title_case;
+use super::complete::{Part, Upserted};
 use super::{Store, row};
 use crate::store::StoreFailure;
 use crate::store::reported::{self, Object, first_text, set_json, set_text, set_texts};
@@ -26,6 +27,8 @@ pub struct EntityFilter {
     pub area_id: Option<String>,
     /// A label.
     pub label: Option<String>,
+    /// Also those that Home Assistant no longer has.
+    pub include_removed: bool,
     /// Rows to read.
     pub limit: u32,
     /// Rows to pass over.
@@ -57,6 +60,8 @@ struct EntityRow {
     labels: String,
     options: Option<String>,
     config_entry_id: Option<String>,
+    registry_id: Option<String>,
+    hidden_by: Option<String>,
     created_us: i64,
 }
 
@@ -87,6 +92,7 @@ impl EntityRow {
             (&mut self.original_icon, "original_icon"),
             (&mut self.device_class, "device_class"),
             (&mut self.unit_of_measurement, "unit_of_measurement"),
+            (&mut self.hidden_by, "hidden_by"),
         ] {
             set_text(column, sent, key);
         }
@@ -120,15 +126,21 @@ impl EntityRow {
 }
 
 impl Store {
-    /// Writes entities, in one transaction. Returns how many; objects without a usable entity id are left out.
+    /// Writes entities, in one transaction; objects without a usable entity id are left out. A complete list also says who has another
+    /// id than before and, by what it does not name, who was removed.
     pub async fn upsert_entities(
         &self,
         sent: &[Object],
+        complete: bool,
         now: UtcMicros,
-    ) -> Result<usize, StoreFailure> {
+    ) -> Result<Upserted, StoreFailure> {
         let mut writer = self.database.writer.acquire().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        let mut upserted = 0;
+        let mut upserted = Upserted::default();
+        if complete {
+            upserted.renamed = self.follow_renames(&mut transaction, sent, now).await?;
+        }
+        let mut named = Vec::with_capacity(sent.len());
         for object in sent {
             let Some(entity_id) =
                 first_text(object, &["entity_id"]).and_then(|id| id.parse::<EntityId>().ok())
@@ -141,8 +153,18 @@ impl Store {
                 .await?;
             let mut entity = known.unwrap_or_else(|| EntityRow::new(&entity_id, now));
             entity.merge(object);
+            if complete {
+                set_text(&mut entity.registry_id, object, "id");
+            }
+            named.push(entity.entity_id.clone());
             write(&mut transaction, entity, now).await?;
-            upserted += 1;
+        }
+        upserted.rows = named.len();
+        if complete {
+            (upserted.removed, upserted.held_back) = self
+                .empty_lists
+                .mark(&mut transaction, Part::Entities, &named, now)
+                .await?;
         }
         self.place_entities(&mut transaction).await?;
         transaction.commit().await?;
@@ -178,10 +200,15 @@ impl Store {
     pub async fn entities(&self, asked: &EntityFilter) -> Result<Vec<Entity>, StoreFailure> {
         let mut sql = QueryBuilder::new(
             "SELECT e.*, coalesce(e.area_id, d.area_id, p.area_id) AS effective_area_id, d.device_id AS known_device, \
-             (SELECT json_group_array(s.domain || '.' || s.service_name) FROM services s WHERE s.domain = e.domain) AS available \
+             (SELECT json_group_array(s.domain || '.' || s.service_name) FROM services s WHERE s.domain = e.domain) AS available, \
+             (SELECT json_group_array(DISTINCT o.old_entity_id) FROM event_entities n JOIN renames o ON o.entity = n.id \
+             WHERE n.entity_id = e.entity_id AND o.old_entity_id <> e.entity_id) AS former \
              FROM entities e LEFT JOIN devices d ON d.device_id = e.device_id \
              LEFT JOIN devices p ON p.device_id = d.parent_device_id WHERE true",
         );
+        if !asked.include_removed {
+            sql.push(" AND e.removed_us IS NULL");
+        }
         for (condition, value) in [
             (" AND e.entity_id = ", &asked.entity_id),
             (" AND e.domain = ", &asked.domain),
@@ -220,8 +247,9 @@ async fn write(
     query(
         "INSERT OR REPLACE INTO entities (entity_id, domain, device_id, platform, unique_id, area_id, disabled, entity_category, \
          name, name_by_user, original_name, friendly_name, supported_features, capabilities, icon, original_icon, \
-         device_class, unit_of_measurement, aliases, labels, options, config_entry_id, last_seen_us, created_us) VALUES ($1, \
-         $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
+         device_class, unit_of_measurement, aliases, labels, options, config_entry_id, registry_id, hidden_by, last_seen_us, \
+         created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+         $23, $24, $25, $26)",
     )
     .bind(entity.entity_id)
     .bind(entity.domain)
@@ -245,6 +273,8 @@ async fn write(
     .bind(entity.labels)
     .bind(entity.options)
     .bind(entity.config_entry_id)
+    .bind(entity.registry_id)
+    .bind(entity.hidden_by)
     .bind(now.get())
     .bind(entity.created_us)
     .execute(connection)
@@ -279,6 +309,11 @@ fn entity(row: &SqliteRow) -> Result<Entity, sqlx::Error> {
         aliases: row::texts(row, "aliases")?,
         labels: row::texts(row, "labels")?,
         options: row::json(row, "options")?,
+        entity_category: table.entity_category,
+        hidden: table.hidden_by.is_some(),
+        registry_id: table.registry_id,
+        former_entity_ids: row::texts(row, "former")?,
+        removed_at: row::instant(row, "removed_us")?,
         timestamp: row::instant_or_default(row, "last_seen_us")?,
     })
 }

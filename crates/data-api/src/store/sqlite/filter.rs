@@ -8,9 +8,12 @@ use crate::store::EventFilter;
 pub(super) fn push(sql: &mut QueryBuilder<Sqlite>, filter: &EventFilter) {
     sql.push("true");
     if let Some(entity_id) = &filter.entity_id {
-        sql.push(" AND e.entity = (SELECT id FROM event_entities WHERE entity_id = ")
+        // An id that nobody has any more is of the entity that had it last.
+        sql.push(" AND e.entity = coalesce((SELECT id FROM event_entities WHERE entity_id = ")
             .push_bind(entity_id.clone())
-            .push(")");
+            .push("), (SELECT entity FROM renames WHERE old_entity_id = ")
+            .push_bind(entity_id.clone())
+            .push(" ORDER BY until_us DESC LIMIT 1))");
     }
     let mut placement = |column: &'static str, value: &Option<String>| {
         if let Some(value) = value {

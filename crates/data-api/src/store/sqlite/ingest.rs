@@ -68,10 +68,12 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
+        // The writer is still held: a rename, which takes ids away, cannot come between the commit and this.
         self.dictionaries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .absorb(found);
+        drop(writer);
         Ok(appended)
     }
 
@@ -89,6 +91,7 @@ impl Store {
             .iter()
             .map(|event| event.attributes.as_deref().map(dictionary::hash))
             .collect();
+        let batch = &*self.under_names_of_now(transaction, batch).await?;
         let mut known = self.known(batch, &hashes);
         known.absorb(found.clone());
         let new = dictionary::resolve(transaction, &known, batch, &hashes).await?;
