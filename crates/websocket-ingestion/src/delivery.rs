@@ -14,7 +14,7 @@ use futures_util::stream::FuturesOrdered;
 use tokio_util::sync::CancellationToken;
 
 use crate::buffer::Buffer;
-use crate::lines::{Line, Lines};
+use crate::lines::{Line, Lines, LinesBuilder};
 use crate::sink::{Loss, Sink};
 use crate::spool::{Batch, Spool};
 
@@ -142,7 +142,8 @@ impl<S: Sink> Delivery<S> {
     /// Sends what is on disk, oldest first, until there is no more.
     async fn send_spooled(&self) {
         loop {
-            match self.with_spool(|spool| spool.peek(None, 1)).await {
+            let next = LinesBuilder::default();
+            match self.with_spool(|spool| spool.peek(None, 1, next)).await {
                 Ok(next) if next.lines.is_empty() => return,
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
@@ -164,11 +165,14 @@ impl<S: Sink> Delivery<S> {
         let size = self.limits.batch_size;
         let mut on_their_way = FuturesOrdered::new();
         let mut behind = None;
+        // A few megabytes for each batch, asked for once: given back to the heap each time, they would spread all over it.
+        let mut spare: Vec<Vec<u8>> = Vec::new();
         loop {
             while on_their_way.len() < ON_THEIR_WAY {
-                let peeked = self.with_spool(move |spool| spool.peek(behind, size)).await;
+                let lines = LinesBuilder::reusing(spare.pop().unwrap_or_default());
+                let peeked = self.with_spool(move |spool| spool.peek(behind, size, lines));
                 // What cannot be read is looked at again when all before it has been sent.
-                let Some(batch) = peeked.ok().filter(|batch| !batch.lines.is_empty()) else {
+                let Some(batch) = peeked.await.ok().filter(|batch| !batch.lines.is_empty()) else {
                     break;
                 };
                 behind = Some(batch.end);
@@ -179,10 +183,11 @@ impl<S: Sink> Delivery<S> {
             };
             let passed = self.with_spool(move |spool| {
                 spool.pass(&batch);
-                Ok(())
+                Ok(batch)
             });
-            if let Err(error) = passed.await {
-                self.trouble(&error);
+            match passed.await {
+                Ok(batch) => spare.extend(batch.lines.into_memory()),
+                Err(error) => self.trouble(&error),
             }
         }
     }

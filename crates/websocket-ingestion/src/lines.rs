@@ -57,6 +57,11 @@ impl Lines {
         instants().min().zip(instants().max())
     }
 
+    /// The memory of the body, if nobody else has it any more.
+    pub(crate) fn into_memory(self) -> Option<Vec<u8>> {
+        self.body.try_into_mut().ok().map(Vec::from)
+    }
+
     /// The first half and the rest, of two lines or more.
     pub(crate) fn halves(&self) -> (Self, Self) {
         let (first, second) = self.ends.split_at(self.ends.len() / 2);
@@ -83,9 +88,11 @@ pub(crate) struct LinesBuilder {
 }
 
 impl LinesBuilder {
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
+    /// Into memory that is there already.
+    pub(crate) fn reusing(mut body: Vec<u8>) -> Self {
+        body.clear();
         Self {
-            body: Vec::with_capacity(bytes),
+            body,
             ends: Vec::new(),
         }
     }
@@ -111,7 +118,7 @@ impl LinesBuilder {
 impl<'a> FromIterator<&'a Line> for Lines {
     fn from_iter<I: IntoIterator<Item = &'a Line>>(lines: I) -> Self {
         let lines = lines.into_iter();
-        let mut builder = LinesBuilder::with_capacity(lines.size_hint().0 * 512);
+        let mut builder = LinesBuilder::reusing(Vec::with_capacity(lines.size_hint().0 * 512));
         for line in lines {
             builder.push(&line.json, line.at);
         }

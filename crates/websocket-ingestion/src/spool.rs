@@ -7,6 +7,7 @@
 
 mod record;
 mod segment;
+mod upkeep;
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -18,6 +19,7 @@ use common::instant::UtcMicros;
 use crate::lines::{Line, Lines, LinesBuilder};
 use record::{Found, MAGIC};
 use segment::Segment;
+use upkeep::Upkeep;
 
 /// A file that has grown to this size is followed by a new one.
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
@@ -45,6 +47,8 @@ pub(crate) struct Spool {
     unsynced: Vec<File>,
     /// Files that were passed over whole.
     passed_over: Vec<PathBuf>,
+    /// What was read last; kept so that memory of this size is asked for once.
+    scratch: Vec<u8>,
 }
 
 /// What was found at the start.
@@ -78,15 +82,6 @@ pub(crate) struct Batch {
     pub(crate) end: Place,
 }
 
-/// Work for the disk.
-#[derive(Debug)]
-pub(crate) struct Upkeep {
-    to_sync: Vec<File>,
-    to_delete: Vec<PathBuf>,
-    position: String,
-    folder: PathBuf,
-}
-
 impl Spool {
     /// Opens the folder, making it where needed, and checks every record.
     pub(crate) fn open(folder: &Path, max_bytes: u64) -> io::Result<(Self, Opened)> {
@@ -114,6 +109,7 @@ impl Spool {
             open: None,
             unsynced: Vec::new(),
             passed_over: Vec::new(),
+            scratch: Vec::new(),
         };
         let position = spool.read_position();
         let mut opened = Opened::default();
@@ -170,19 +166,42 @@ impl Spool {
     }
 
     /// The oldest lines, at most `max`; those behind a place, if one is given.
-    pub(crate) fn peek(&self, behind: Option<Place>, max: usize) -> io::Result<Batch> {
+    pub(crate) fn peek(
+        &mut self,
+        behind: Option<Place>,
+        max: usize,
+        mut lines: LinesBuilder,
+    ) -> io::Result<Batch> {
+        let mut file = std::mem::take(&mut self.scratch);
+        let peeked = self.read(behind, max, &mut lines, &mut file);
+        self.scratch = file;
+        self.scratch.shrink_to(READ_BYTES);
+        let end = peeked?;
+        Ok(Batch {
+            lines: lines.finish(),
+            end,
+        })
+    }
+
+    fn read(
+        &self,
+        behind: Option<Place>,
+        max: usize,
+        lines: &mut LinesBuilder,
+        file: &mut Vec<u8>,
+    ) -> io::Result<Place> {
         let Some((segment, offset)) = self.behind(behind) else {
-            return Ok(Batch::default());
+            return Ok(Place::default());
         };
         let path = self.path(segment.number);
-        let mut file = segment.read(&path, offset, READ_BYTES)?;
-        if matches!(record::read(&file, 0), Found::Broken) {
+        segment.read(&path, offset, READ_BYTES, file)?;
+        if matches!(record::read(file, 0), Found::Broken) {
             // It may only be longer than what is read usually.
-            file = segment.read(&path, offset, record::MAX_RECORD)?;
+            segment.read(&path, offset, record::MAX_RECORD, file)?;
         }
-        let (mut lines, mut read) = (LinesBuilder::with_capacity(file.len()), 0);
+        let mut read = 0;
         while lines.len() < max
-            && let Found::Record { json, at, next } = record::read(&file, read)
+            && let Found::Record { json, at, next } = record::read(file, read)
         {
             lines.push(json, at);
             read = next;
@@ -191,12 +210,9 @@ impl Spool {
             let what = format!("{} is damaged", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
-        Ok(Batch {
-            lines: lines.finish(),
-            end: Place {
-                segment: segment.number,
-                offset: offset + read,
-            },
+        Ok(Place {
+            segment: segment.number,
+            offset: offset + read,
         })
     }
 
@@ -328,7 +344,8 @@ impl Spool {
         else {
             return Ok(());
         };
-        let file = first.read(&self.path(first.number), 0, first.bytes)?;
+        let mut file = Vec::new();
+        first.read(&self.path(first.number), 0, first.bytes, &mut file)?;
         let (mut lines, mut end) = (LinesBuilder::default(), self.offset);
         while end < place.offset
             && let Found::Record { json, at, next } = record::read(&file, end)
@@ -362,19 +379,6 @@ impl Spool {
         let first = self.segments.front();
         let segment = first.map_or(self.newest + 1, |first| first.number);
         format!("{segment} {}\n", self.offset)
-    }
-}
-
-impl Upkeep {
-    /// Does it. When this returns, the disk has every addition that was made before.
-    pub(crate) fn run(self) -> io::Result<()> {
-        for path in &self.to_delete {
-            std::fs::remove_file(path)?;
-        }
-        let partial = self.folder.join("position.partial");
-        std::fs::write(&partial, self.position)?;
-        std::fs::rename(partial, self.folder.join(POSITION))?;
-        self.to_sync.iter().try_for_each(File::sync_data)
     }
 }
 

@@ -10,7 +10,7 @@ use super::record::{self, Found, MAGIC};
 use crate::lines::Line;
 
 /// Bytes that are given to the disk at once.
-const WRITE_BYTES: usize = 256 * 1024;
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// What is known of a file without reading it again.
 #[derive(Debug)]
@@ -80,13 +80,19 @@ impl Segment {
     }
 
     /// Reads at most `max` bytes from an offset on.
-    pub(super) fn read(&self, path: &Path, offset: usize, max: usize) -> io::Result<Vec<u8>> {
+    pub(super) fn read(
+        &self,
+        path: &Path,
+        offset: usize,
+        max: usize,
+        into: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let mut file = File::open(path)?;
         file.seek(io::SeekFrom::Start(offset as u64))?;
-        let mut bytes = Vec::new();
         let wanted = self.bytes.saturating_sub(offset).min(max);
-        file.take(wanted as u64).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        into.clear();
+        file.take(wanted as u64).read_to_end(into)?;
+        Ok(())
     }
 
     /// Reads a whole file once, to know what it holds. The end of the newest file may be torn by a sudden end; anything else

@@ -22,7 +22,7 @@ fn numbers(lines: &Lines) -> Vec<i64> {
 fn drain(spool: &mut Spool) -> Vec<i64> {
     let mut all = Vec::new();
     loop {
-        let next = spool.peek(None, 7).unwrap();
+        let next = spool.peek(None, 7, LinesBuilder::default()).unwrap();
         if next.lines.is_empty() {
             return all;
         }
@@ -60,7 +60,7 @@ fn a_restart_goes_on_where_the_position_is() {
     let folder = tempfile::tempdir().unwrap();
     let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
     spool.append(&batch(0..10)).unwrap();
-    let first = spool.peek(None, 4).unwrap();
+    let first = spool.peek(None, 4, LinesBuilder::default()).unwrap();
     spool.pass(&first);
     spool.upkeep().unwrap().run().unwrap();
     drop(spool);
@@ -160,7 +160,7 @@ fn a_batch_whose_file_was_let_go_while_it_was_sent_moves_nothing() {
     spool.append(&batch(0..10)).unwrap();
     spool.new_segment().unwrap();
     spool.append(&batch(10..20)).unwrap();
-    let being_sent = spool.peek(None, 4).unwrap();
+    let being_sent = spool.peek(None, 4, LinesBuilder::default()).unwrap();
     // Meanwhile the spool is full, and the file of that batch has to go.
     spool.append(&batch(20..30)).unwrap();
     assert_eq!(spool.take_lost().records, 10);
@@ -180,7 +180,7 @@ fn a_record_that_breaks_while_the_spool_is_in_use_is_set_aside_and_the_rest_goes
     let mut bytes = std::fs::read(&damaged).unwrap();
     bytes[MAGIC.len() + 20] ^= 0xff;
     std::fs::write(&damaged, bytes).unwrap();
-    let told = spool.peek(None, 7).unwrap_err();
+    let told = spool.peek(None, 7, LinesBuilder::default()).unwrap_err();
     assert_eq!(told.kind(), io::ErrorKind::InvalidData, "{told}");
     let lost = spool.set_aside().unwrap();
     assert_eq!((lost.records, lost.span.is_some()), (5, true));
@@ -195,12 +195,22 @@ fn batches_are_read_ahead_across_files_while_the_first_is_on_its_way() {
     spool.append(&batch(0..5)).unwrap();
     spool.new_segment().unwrap();
     spool.append(&batch(5..8)).unwrap();
-    let first = spool.peek(None, 3).unwrap();
-    let second = spool.peek(Some(first.end), 10).unwrap();
-    let third = spool.peek(Some(second.end), 10).unwrap();
+    let first = spool.peek(None, 3, LinesBuilder::default()).unwrap();
+    let second = spool
+        .peek(Some(first.end), 10, LinesBuilder::default())
+        .unwrap();
+    let third = spool
+        .peek(Some(second.end), 10, LinesBuilder::default())
+        .unwrap();
     assert_eq!(numbers(&second.lines), [3, 4]);
     assert_eq!(numbers(&third.lines), [5, 6, 7]);
-    assert!(spool.peek(Some(third.end), 10).unwrap().lines.is_empty());
+    assert!(
+        spool
+            .peek(Some(third.end), 10, LinesBuilder::default())
+            .unwrap()
+            .lines
+            .is_empty()
+    );
     for sent in [&first, &second, &third] {
         spool.pass(sent);
     }
@@ -220,7 +230,7 @@ fn a_line_longer_than_what_is_read_at_once_comes_out_too() {
         at: line(0).at,
     };
     spool.append(&[long]).unwrap();
-    let next = spool.peek(None, 7).unwrap();
+    let next = spool.peek(None, 7, LinesBuilder::default()).unwrap();
     assert_eq!(next.lines.body().len(), READ_BYTES + 2);
     spool.pass(&next);
     assert_eq!(spool.records(), 0);
