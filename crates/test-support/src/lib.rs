@@ -4,10 +4,12 @@ mod broker;
 mod eventually;
 mod port;
 mod postgres;
+mod proxy;
 mod subscriber;
 
 pub use broker::{Broker, BrokerOptions};
 pub use eventually::eventually;
 pub use port::free_port;
 pub use postgres::Postgres;
+pub use proxy::{Fault, Proxy, Way};
 pub use subscriber::{Message, Subscriber};
