@@ -33,6 +33,9 @@ impl std::error::Error for InvalidInstant {}
 const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_207_200_000_000;
 
 impl UtcMicros {
+    /// The last instant that can be shown, in the year 9999.
+    pub const MAX: Self = Self(*RANGE.end());
+
     /// The instant that is this many microseconds after the epoch, if it lies within the years 1 to 9999.
     pub fn new(micros: i64) -> Result<Self, InvalidInstant> {
         if RANGE.contains(&micros) {

@@ -30,6 +30,7 @@ pub(crate) async fn run(shared: &Shared, calls: &Calls) -> Result<(), CallFailed
     let states: Vec<StateId> =
         serde_json::from_str(calls.call(json!({"type": "get_states"})).await?.get())?;
     let entities: Vec<String> = states.into_iter().map(|state| state.entity_id).collect();
+    shared.settle_gaps().await;
     let mut latest = None;
     for gap in shared.gaps.open() {
         let rows = fill(shared, calls, &entities, &gap).await?;
@@ -38,6 +39,7 @@ pub(crate) async fn run(shared: &Shared, calls: &Calls) -> Result<(), CallFailed
         tracing::info!(start = %gap.start, end = %gap.end, rows, "read the history of a gap");
     }
     if let Some(before) = shared.import.take() {
+        let before = before.min(shared.clock.now());
         latest = latest.max(Some(before));
         import(shared, calls, &entities, before).await?;
     }

@@ -83,6 +83,8 @@ pub struct Timing {
     pub registry_debounce: Duration,
     /// Between questions whether Home Assistant has finished starting.
     pub startup_poll: Duration,
+    /// An answer of data-api that takes longer is told as trouble.
+    pub slow_answer: Duration,
     /// After which Home Assistant's recorder has written what happened before; it commits every 5 s.
     pub recorder_lag: Duration,
 }
@@ -100,6 +102,7 @@ impl Default for Timing {
             pong_within: Duration::from_secs(10),
             registry_debounce: Duration::from_millis(1500),
             startup_poll: Duration::from_secs(2),
+            slow_answer: Duration::from_secs(5),
             recorder_lag: Duration::from_secs(12),
         }
     }

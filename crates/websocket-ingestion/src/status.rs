@@ -37,6 +37,10 @@ pub(crate) struct Facts {
     pub(crate) home_assistant_version: Option<String>,
     pub(crate) subscribed_since: Option<UtcMicros>,
     pub(crate) last_alive: Option<UtcMicros>,
+    /// What Home Assistant fired before this has been read, all of it.
+    pub(crate) complete_until: Option<UtcMicros>,
+    /// Home Assistant is connected and has not finished starting.
+    pub(crate) starting: bool,
     pub(crate) last_event: Option<UtcMicros>,
     pub(crate) received: u64,
     pub(crate) received_before_session: u64,
@@ -51,6 +55,7 @@ pub(crate) struct Facts {
     pub(crate) import_done: bool,
     pub(crate) spool_records: u64,
     pub(crate) spool_bytes: u64,
+    pub(crate) spool_set_aside: u64,
 }
 
 impl Status {
@@ -96,18 +101,30 @@ impl Status {
         metrics::counter!("homeiq_ha_reconnects_total", "reason" => reason).increment(1);
     }
 
-    pub(crate) fn lost(&self, error: &str) {
+    pub(crate) fn lost(&self, reason: &'static str, error: &str) {
         self.lock().last_error = Some(error.to_owned());
-        metrics::counter!("homeiq_ha_reconnects_total", "reason" => "lost").increment(1);
+        metrics::counter!("homeiq_ha_reconnects_total", "reason" => reason).increment(1);
     }
 
-    /// Something arrived from Home Assistant.
-    pub(crate) fn alive(&self, now: UtcMicros) {
-        self.lock().last_alive = Some(now);
+    /// Something arrived from Home Assistant. Returns when something did before.
+    pub(crate) fn alive(&self, now: UtcMicros) -> Option<UtcMicros> {
+        self.lock().last_alive.replace(now)
     }
 
-    pub(crate) fn last_alive(&self) -> Option<UtcMicros> {
-        self.lock().last_alive
+    /// Whatever was fired before `at` has been read. That something was read a moment ago does not say so: it may have waited
+    /// for us for minutes, and what came after it may never have been sent.
+    pub(crate) fn complete_until(&self, at: UtcMicros) {
+        self.lock().complete_until = Some(at);
+    }
+
+    pub(crate) fn is_complete_until(&self) -> Option<UtcMicros> {
+        self.lock().complete_until
+    }
+
+    /// Home Assistant has not finished starting.
+    pub(crate) fn starting(&self, starting: bool) {
+        self.lock().starting = starting;
+        metrics::gauge!("homeiq_ha_starting").set(f64::from(u8::from(starting)));
     }
 
     /// So many events of one type arrived.
@@ -153,6 +170,12 @@ impl Status {
         (facts.spool_records, facts.spool_bytes) = (records, bytes);
         metrics::gauge!("homeiq_spool_records").set(records as f64);
         metrics::gauge!("homeiq_spool_bytes").set(bytes as f64);
+    }
+
+    /// Files of the spool were set aside, because they are damaged.
+    pub(crate) fn set_aside(&self, files: u64) {
+        self.lock().spool_set_aside += files;
+        metrics::counter!("homeiq_spool_damaged_files_total").increment(files);
     }
 
     pub(crate) fn registry(&self, devices: usize, entities: usize) {

@@ -43,8 +43,8 @@ pub(crate) enum End {
     NotConnected(String),
     /// The token is not accepted.
     Refused(String),
-    /// It broke, or Home Assistant closed it.
-    Lost(String),
+    /// It broke, or Home Assistant closed it: the reason that is counted, and what to tell.
+    Lost(&'static str, String),
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -68,6 +68,7 @@ pub(crate) async fn run(shared: &Shared, url: &Url, token: &SecretString) -> End
         end = read(reader, shared, &calls, &line) => end,
         end = conduct(shared, &calls, &line) => end,
     };
+    shared.status.starting(false);
     calls.close().await;
     end
 }
@@ -78,6 +79,13 @@ struct Connection {
     starting: AtomicBool,
     /// A device, entity or area changed.
     registry_changed: Notify,
+}
+
+impl Connection {
+    fn set_starting(&self, shared: &Shared, starting: bool) {
+        self.starting.store(starting, Ordering::Relaxed);
+        shared.status.starting(starting);
+    }
 }
 
 async fn open(shared: &Shared, url: &Url, token: &SecretString) -> Result<(Socket, String), End> {
@@ -150,12 +158,14 @@ where
                 let reason = reason.map_or_else(String::new, |close| {
                     format!(" ({}: {})", close.code, close.reason)
                 });
-                return End::Lost(format!("Home Assistant closed the connection{reason}"));
+                // It says no more when it stops, when the token was revoked, and when we did not keep up.
+                let told = format!("Home Assistant closed the connection{reason}");
+                return End::Lost("closed", told);
             }
-            Err(error) => return End::Lost(error.to_string()),
+            Err(error) => return End::Lost("lost", error.to_string()),
         };
         let now = shared.clock.now();
-        shared.status.alive(now);
+        let before = shared.status.alive(now);
         let mut changes = Changes::default();
         for message in messages(text.as_str()) {
             match message {
@@ -172,15 +182,26 @@ where
                 Err(Unreadable::Message(error)) => {
                     unreadable += 1;
                     shared.status.dropped("unreadable", 1);
+                    shared.gaps.unreadable(before.unwrap_or(now), now);
                     if unreadable == 1 {
-                        tracing::warn!(%error, "a message of Home Assistant cannot be read and was left out; more are counted only");
+                        tracing::warn!(%error, "a message of Home Assistant cannot be read and was left out; what it may have told is read from the history; more are counted only");
                     }
                 }
             }
         }
         changes.hand_on(shared, now);
     }
-    End::Lost("the connection ended".to_owned())
+    End::Lost("lost", "the connection ended".to_owned())
+}
+
+/// The end of a connection on which a command failed.
+fn failed(what: &str, error: &CallFailed) -> End {
+    let reason = match error {
+        CallFailed::Timeout(_) => "no_answer",
+        CallFailed::Disconnected => "lost",
+        CallFailed::Refused(_) | CallFailed::Unreadable(_) => "refused",
+    };
+    End::Lost(reason, format!("{what}: {error}"))
 }
 
 /// The state changes of one frame.
@@ -248,7 +269,7 @@ struct HomeConfig {
 /// Says what we want, keeps the connection alive, and fetches what does not come by itself.
 async fn conduct(shared: &Shared, calls: &Calls, line: &Connection) -> End {
     if let Err(error) = subscribe(shared, calls, line).await {
-        return End::Lost(format!("cannot subscribe: {error}"));
+        return failed("cannot subscribe", &error);
     }
     tokio::select! {
         end = ping(shared, calls) => end,
@@ -264,13 +285,13 @@ async fn subscribe(shared: &Shared, calls: &Calls, line: &Connection) -> Result<
         Ok(_) | Err(CallFailed::Refused(_)) => {}
         Err(error) => return Err(error),
     }
-    line.starting
-        .store(!is_running(calls).await?, Ordering::Relaxed);
+    line.set_starting(shared, !is_running(calls).await?);
     calls
         .call(json!({"type": "subscribe_events", "event_type": "state_changed"}))
         .await?;
     let now = shared.clock.now();
     shared.status.subscribed(now);
+    shared.status.complete_until(now);
     shared.health.restore(super::PART);
     shared.gaps.reconnected(now);
     for event_type in REGISTRY_EVENTS {
@@ -295,12 +316,15 @@ async fn ping(shared: &Shared, calls: &Calls) -> End {
     let timing = shared.config.timing;
     loop {
         tokio::time::sleep(timing.ping_every).await;
+        let sent = shared.clock.now();
         if let Err(error) = calls
             .call_within(json!({"type": "ping"}), timing.pong_within)
             .await
         {
-            return End::Lost(format!("no answer to a ping: {error}"));
+            return failed("no answer to a ping", &error);
         }
+        // The answer waited in line behind every event that was fired before the ping came.
+        shared.status.complete_until(sent);
     }
 }
 
@@ -316,7 +340,7 @@ async fn keep_registry(shared: &Shared, calls: &Calls, line: &Connection) -> End
                 registry::hand_over(shared, &read).await;
             }
             Err(error @ (CallFailed::Disconnected | CallFailed::Timeout(_))) => {
-                return End::Lost(format!("cannot read the registries: {error}"));
+                return failed("cannot read the registries", &error);
             }
             Err(error) => {
                 tracing::warn!(%error, "the registries cannot be read; areas and devices stay as they were");
@@ -334,8 +358,8 @@ async fn keep_registry(shared: &Shared, calls: &Calls, line: &Connection) -> End
 async fn fill(shared: &Shared, calls: &Calls, line: &Connection) -> End {
     while line.starting.load(Ordering::Relaxed) {
         match is_running(calls).await {
-            Ok(running) => line.starting.store(!running, Ordering::Relaxed),
-            Err(CallFailed::Disconnected) => return End::Lost("the connection is gone".to_owned()),
+            Ok(running) => line.set_starting(shared, !running),
+            Err(error @ CallFailed::Disconnected) => return failed("cannot ask its state", &error),
             Err(error) => {
                 tracing::debug!(%error, "Home Assistant does not say whether it has started");
             }
@@ -347,6 +371,8 @@ async fn fill(shared: &Shared, calls: &Calls, line: &Connection) -> End {
         })
         .await;
     }
+    // What is stored already says what is missing.
+    shared.looked_back.wait().await;
     if let Err(error) = backfill::run(shared, calls).await {
         tracing::warn!(%error, "the history cannot be read; what was missed stays a gap");
     }

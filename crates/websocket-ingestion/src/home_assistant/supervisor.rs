@@ -45,6 +45,7 @@ pub(crate) async fn run(shared: Shared, stop: CancellationToken) -> Result<(), F
 async fn keep_connected(shared: &Shared, websocket: &Url, token: Option<&Secret>) {
     let timing = shared.config.timing;
     let mut delay = timing.reconnect.start();
+    let started = shared.clock.now();
     loop {
         let token_now = wait_for_token(shared, token).await;
         shared.status.attempt();
@@ -53,7 +54,8 @@ async fn keep_connected(shared: &Shared, websocket: &Url, token: Option<&Secret>
         if begun.elapsed() >= timing.healthy_after {
             delay.reset();
         }
-        shared.gaps.disconnected(shared.status.last_alive());
+        let complete_until = shared.status.is_complete_until();
+        shared.gaps.disconnected(complete_until.unwrap_or(started));
         match end {
             End::Refused(reason) => {
                 shared.status.failed("token_refused", &reason);
@@ -72,8 +74,8 @@ async fn keep_connected(shared: &Shared, websocket: &Url, token: Option<&Secret>
                 );
                 tokio::time::sleep(delay.next_wait()).await;
             }
-            End::Lost(reason) => {
-                shared.status.lost(&reason);
+            End::Lost(kind, reason) => {
+                shared.status.lost(kind, &reason);
                 say(
                     shared,
                     &format!("the connection to {websocket} was lost: {reason}"),

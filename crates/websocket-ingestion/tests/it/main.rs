@@ -6,7 +6,14 @@
 )]
 
 mod chain;
+mod data_api_faults;
+mod disk_faults;
 mod events;
 mod faults;
+mod frames;
+mod home_faults;
 mod missing;
+mod process;
+mod scripted;
+mod stopping;
 mod sudden_end;
