@@ -23,6 +23,7 @@ use crate::enrich::Enrichment;
 use crate::filter::Filter;
 use crate::gaps::Gaps;
 use crate::home_assistant::supervisor;
+use crate::home_time::HomeTime;
 use crate::http;
 use crate::sink::{DataApiSink, Loss};
 use crate::spool::Spool;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     pub(crate) status: Arc<Status>,
     pub(crate) gaps: Arc<Gaps>,
+    pub(crate) home_time: Arc<HomeTime>,
     pub(crate) discovery: Arc<Discovery>,
     pub(crate) enrichment: Arc<Enrichment>,
     pub(crate) filter: Arc<Filter>,
@@ -117,6 +119,7 @@ impl App {
             health,
             status,
             gaps,
+            home_time: Arc::default(),
             discovery: Arc::default(),
             enrichment: Arc::default(),
             filter: Arc::new(Filter::new(config.filter.clone())?),

@@ -12,12 +12,17 @@ use data_api_client::{CallFailed, DataApi};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::home_time::Outage;
 use crate::sink::{DataApiSink, Loss};
 
 /// Gaps that are remembered one by one; older ones are only counted.
 const REMEMBERED: usize = 100;
 /// Between two reports.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// An event that was stored is this much newer than Home Assistant's clock: that clock has been set back.
+const SET_BACK_SECONDS: i64 = 5;
+/// Then the place of that event says little, and so much is read around it.
+const DAY_SECONDS: i64 = 86_400;
 /// Time for the last report when the process stops.
 const LAST_REPORT: Duration = Duration::from_secs(2);
 
@@ -69,20 +74,37 @@ impl Gaps {
         }
     }
 
-    /// Events come again from `now` on.
-    pub(crate) fn reconnected(&self, now: UtcMicros) {
+    /// Events come again, after this outage.
+    pub(crate) fn reconnected(&self, outage: Outage) {
         let mut inner = self.lock();
-        if let Some((start, reason)) = inner.open_since.take() {
-            inner.add(start, now, reason);
+        match inner.open_since.take() {
+            Some((newest, GapReason::NotRunning)) => inner.add_not_running(newest, outage.end),
+            // Nothing was heard before: when the attempts began is known in our own time only, which may differ.
+            Some((_, reason)) if inner.listened_since.is_none() => {
+                inner.add(outage.start, outage.end, reason);
+            }
+            Some((since, reason)) => inner.add(outage.start.min(since), outage.end, reason),
+            None => {}
         }
-        inner.listened_since.get_or_insert(now);
+        inner.listened_since.get_or_insert(outage.end);
+    }
+
+    /// An outage was another one than it seemed, as the clock of Home Assistant shows.
+    pub(crate) fn revised(&self, outage: Outage) {
+        self.lock()
+            .add(outage.start, outage.end, GapReason::Disconnected);
+    }
+
+    /// Events of this span may have got lost on the way.
+    pub(crate) fn missed(&self, start: UtcMicros, end: UtcMicros) {
+        self.lock().add(start, end, GapReason::Disconnected);
     }
 
     /// Between the newest event that was stored before this start and the first connection nobody listened.
     pub(crate) fn not_running(&self, newest: UtcMicros) {
         let mut inner = self.lock();
         match inner.listened_since {
-            Some(since) => inner.add(newest, since, GapReason::NotRunning),
+            Some(since) => inner.add_not_running(newest, since),
             // Not connected yet: one gap from the last run to the first connection.
             None => inner.open_since = Some((newest, GapReason::NotRunning)),
         }
@@ -237,6 +259,18 @@ impl Inner {
         true
     }
 
+    /// From the newest stored event to the first that will be heard.
+    fn add_not_running(&mut self, newest: UtcMicros, end: UtcMicros) {
+        let (start, end) = if newest > end.plus_seconds(SET_BACK_SECONDS) {
+            // How long it went on with the old time, and since when it has had the new one, nobody knows.
+            let (earlier, later) = (-DAY_SECONDS, DAY_SECONDS);
+            (end.plus_seconds(earlier), newest.plus_seconds(later))
+        } else {
+            (newest, end)
+        };
+        self.add(start, end, GapReason::NotRunning);
+    }
+
     fn add(&mut self, start: UtcMicros, end: UtcMicros, reason: GapReason) {
         let end = end.max(start);
         let seconds = end.seconds_since(start);
@@ -275,20 +309,37 @@ mod tests {
         UtcMicros::default().plus_seconds(second)
     }
 
+    fn outage(start: i64, end: i64) -> Outage {
+        Outage {
+            start: at(start),
+            end: at(end),
+        }
+    }
+
     #[test]
     fn a_lost_connection_is_one_gap_from_its_last_sign_of_life() {
         let gaps = Gaps::default();
-        gaps.reconnected(at(1));
+        gaps.reconnected(outage(0, 1));
         assert_eq!(gaps.told().count, 0, "the first connection ends no gap");
         gaps.disconnected(at(10));
-        gaps.disconnected(at(10));
+        gaps.disconnected(at(12));
         assert_eq!(gaps.told().open_since, Some(at(10)));
-        gaps.reconnected(at(25));
+        gaps.reconnected(outage(11, 25));
         let told = gaps.told();
         assert_eq!((told.count, told.open_since), (1, None));
         assert!((told.total_seconds - 15.0).abs() < 1e-9);
         gaps.filled(&gaps.open()[0], 7);
         assert!(gaps.open().is_empty());
+    }
+
+    #[test]
+    fn an_outage_over_which_the_clock_was_set_back_begins_where_the_new_time_does() {
+        let gaps = Gaps::default();
+        gaps.reconnected(outage(0, 1));
+        gaps.disconnected(at(4000));
+        gaps.reconnected(outage(400, 4020));
+        assert_eq!(gaps.open()[0].start, at(400));
+        assert_eq!(gaps.open()[0].end, at(4020));
     }
 
     #[test]
@@ -299,7 +350,7 @@ mod tests {
             if !late {
                 gaps.not_running(at(10));
             }
-            gaps.reconnected(at(130));
+            gaps.reconnected(outage(99, 130));
             if late {
                 // data-api was away, so that only now it is known what was stored.
                 gaps.not_running(at(10));
@@ -311,6 +362,16 @@ mod tests {
                 (at(10), at(130), GapReason::NotRunning)
             );
         }
+    }
+
+    #[test]
+    fn what_was_stored_with_a_time_that_is_yet_to_come_does_not_hide_what_was_missed() {
+        let gaps = Gaps::default();
+        gaps.not_running(at(1_003_600));
+        gaps.reconnected(outage(999_999, 1_000_000));
+        let gap = &gaps.open()[0];
+        assert!(gap.start <= at(1_000_000 - 86_400), "{gap:?}");
+        assert!(gap.end >= at(1_003_600 + 86_400), "{gap:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use common::instant::UtcMicros;
 use serde_json::{Value, json};
 
 use crate::app::Shared;
-use crate::config::Home;
+use crate::config::{Home, Role};
 use crate::status::{Facts, LinkState};
 
 /// Seconds without any event after which a subscription looks dead.
@@ -98,6 +98,11 @@ pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
             "is_running": running && facts.state != LinkState::Disconnected,
             "current_state": facts.state,
             "home_assistant_starting": facts.starting,
+            "current_connection": facts.over.as_ref().map(|over| over.role),
+            "url": facts.over.as_ref().map(|over| over.url.as_str()),
+            "fallback_since": facts.over.as_ref().filter(|over| over.role == Role::Fallback).map(|over| over.since),
+            "switches": facts.switches,
+            "clock_offset_seconds": shared.home_time.ahead_seconds(now),
             "connection_attempts": facts.attempts,
             "successful_connections": facts.successes,
             "failed_connections": facts.failures,

@@ -16,7 +16,7 @@ use test_support::eventually;
 use tokio::net::TcpListener;
 use websocket_ingestion::{Config, Timing};
 
-pub(crate) const TOKEN: &str = "token-of-this-test";
+pub(crate) const TOKEN: &str = "token-of-this-test-as-long-as-a-real-one";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const KEY: &str = "key-of-this-test";
 
@@ -132,6 +132,11 @@ impl Ingestion {
             status,
             serde_json::from_str(&response.text().await.unwrap()).unwrap_or(Value::Null),
         )
+    }
+
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await;
+        answer.unwrap().text().await.unwrap()
     }
 
     pub(crate) async fn post(&self, path: &str) -> (u16, Value) {

@@ -6,6 +6,8 @@
 )]
 
 mod chain;
+mod clocks;
+mod connection;
 mod data_api_faults;
 mod disk_faults;
 mod events;
@@ -17,3 +19,4 @@ mod process;
 mod scripted;
 mod stopping;
 mod sudden_end;
+mod tls;
