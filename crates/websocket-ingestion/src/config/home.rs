@@ -71,6 +71,22 @@ impl Way {
 }
 
 impl Home {
+    /// The simulated home.
+    pub fn demo(websocket: Url, token: Option<Secret>) -> Self {
+        let way = Way {
+            role: Role::Primary,
+            websocket,
+            token,
+            token_setting: "DEMO_HA_TOKEN",
+            verify: true,
+            verify_setting: "SSL_VERIFY",
+        };
+        Self::At {
+            ways: vec![way],
+            is_demo: true,
+        }
+    }
+
     /// Reads the settings; mistakes stay in `env`.
     pub(super) fn read(env: &mut Env) -> Self {
         let enabled = env.switch(
@@ -88,10 +104,7 @@ impl Home {
                 ways,
                 is_demo: false,
             },
-            (true, true, Some(demo)) => Self::At {
-                ways: vec![demo],
-                is_demo: true,
-            },
+            (true, true, Some((websocket, token))) => Self::demo(websocket, token),
             (true, true, None) => Self::Unnamed,
         }
     }
@@ -150,20 +163,13 @@ fn fallback(env: &mut Env) -> Option<Way> {
     })
 }
 
-fn demo(env: &mut Env) -> Option<Way> {
+fn demo(env: &mut Env) -> Option<(Url, Option<Secret>)> {
     let address: Option<WebSocketUrl> = env.optional(
         &["DEMO_HA_HTTP_URL"],
         "A simulated home to join when no Home Assistant is named and `DEMO_HA_TOKEN_FILE` exists (set by the demo).",
     );
     let token = env.secret(&["DEMO_HA_TOKEN"], "Token of the simulated home.");
-    Some(Way {
-        role: Role::Primary,
-        websocket: address?.0,
-        token,
-        token_setting: "DEMO_HA_TOKEN",
-        verify: true,
-        verify_setting: "SSL_VERIFY",
-    })
+    Some((address?.0, token))
 }
 
 /// The address of Home Assistant's WebSocket API, from any form in which people give it: http, https, ws, wss or no scheme,
