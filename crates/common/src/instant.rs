@@ -33,6 +33,9 @@ impl std::error::Error for InvalidInstant {}
 const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_207_200_000_000;
 
 impl UtcMicros {
+    /// The last instant that can be shown, in the year 9999.
+    pub const MAX: Self = Self(*RANGE.end());
+
     /// The instant that is this many microseconds after the epoch, if it lies within the years 1 to 9999.
     pub fn new(micros: i64) -> Result<Self, InvalidInstant> {
         if RANGE.contains(&micros) {
@@ -56,6 +59,21 @@ impl UtcMicros {
             )));
         }
         Self::new(whole as i64 * 1_000_000 + micros as i64)
+    }
+
+    /// The instant of an HTTP date (`Sun, 06 Nov 1994 08:49:37 GMT`), which has whole seconds.
+    pub fn from_http_date(text: &str) -> Result<Self, InvalidInstant> {
+        let timestamp = jiff::fmt::rfc2822::DateTimeParser::new()
+            .parse_timestamp(text)
+            .map_err(|_| InvalidInstant(format!("'{}' is not an HTTP date", clipped(text))))?;
+        Self::new(timestamp.as_microsecond())
+    }
+
+    /// This instant as an HTTP date; fractions of a second are left out. None where the form cannot show the year.
+    pub fn to_http_date(self) -> Option<String> {
+        jiff::fmt::rfc2822::DateTimePrinter::new()
+            .timestamp_to_rfc9110_string(&self.timestamp())
+            .ok()
     }
 
     /// Microseconds since the epoch.
@@ -183,6 +201,16 @@ impl utoipa::ToSchema for UtcMicros {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn http_dates_are_read_and_written() {
+        let at: UtcMicros = "1994-11-06T08:49:37.900000+00:00".parse().unwrap();
+        let date = at.to_http_date().unwrap();
+        assert_eq!(date, "Sun, 06 Nov 1994 08:49:37 GMT");
+        let read = UtcMicros::from_http_date(&date).unwrap();
+        assert!((at.seconds_since(read) - 0.9).abs() < 1e-9);
+        assert!(UtcMicros::from_http_date("yesterday").is_err());
+    }
 
     #[test]
     fn history_floats_round_as_cpython_does() {

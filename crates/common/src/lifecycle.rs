@@ -186,10 +186,12 @@ where
     F: Future<Output = Result<(), Failure>>,
 {
     let (tasks, mut ends) = Tasks::new();
+    // One ear from the first moment on: a signal that comes while a start ends must not fall between two.
+    let mut signals = Signals::new();
     let mut code = ExitCode::SUCCESS;
     let started = tokio::select! {
         started = start(tasks.clone()) => started,
-        () = signal() => {
+        () = signals.next() => {
             tasks.stopping.cancel();
             Ok(())
         }
@@ -199,7 +201,7 @@ where
         code = ExitCode::FAILURE;
     } else if !tasks.stopping.is_cancelled() {
         tokio::select! {
-            () = signal() => tracing::info!("stopping"),
+            () = signals.next() => tracing::info!("stopping"),
             Some(Ended { name, result }) = ends.0.recv() => {
                 let reason = result.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
                 tracing::error!(task = name, "stopping, because a part failed: {reason}");
@@ -212,7 +214,7 @@ where
             tracing::error!(still_running = ?tasks.running(), "stopped at the deadline");
             code = ExitCode::FAILURE;
         },
-        () = signal() => {
+        () = signals.next() => {
             tracing::error!(still_running = ?tasks.running(), "stopped at once by a second signal");
             code = ExitCode::FAILURE;
         }
@@ -220,26 +222,54 @@ where
     code
 }
 
-/// Resolves at SIGTERM or Ctrl-C.
-async fn signal() {
+/// SIGTERM and Ctrl-C, heard from the moment this is made.
+struct Signals {
     #[cfg(unix)]
-    {
+    terminate: Option<tokio::signal::unix::Signal>,
+    #[cfg(unix)]
+    interrupt: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = tokio::signal::ctrl_c() => {}
-                }
-            }
+        let listen = |name: &str, kind| match signal(kind) {
+            Ok(heard) => Some(heard),
             Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be heard; Ctrl-C can");
-                drop(tokio::signal::ctrl_c().await);
+                tracing::warn!(%error, "{name} cannot be heard");
+                None
             }
+        };
+        Self {
+            terminate: listen("SIGTERM", SignalKind::terminate()),
+            interrupt: listen("Ctrl-C", SignalKind::interrupt()),
         }
     }
-    #[cfg(not(unix))]
-    drop(tokio::signal::ctrl_c().await);
+
+    /// Resolves at the next one, at once if it has come already.
+    async fn next(&mut self) {
+        let Self {
+            terminate,
+            interrupt,
+        } = self;
+        tokio::select! {
+            Some(()) = async { terminate.as_mut()?.recv().await } => {}
+            Some(()) = async { interrupt.as_mut()?.recv().await } => {}
+            else => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self {}
+    }
+
+    async fn next(&mut self) {
+        drop(tokio::signal::ctrl_c().await);
+    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,17 @@ pub enum CallFailed {
 }
 
 impl CallFailed {
+    /// A word for metrics: `key`, `unreachable`, `unreadable`, `4xx`, `5xx`.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::NoKey | Self::UnreadableKey(_) | Self::KeyRefused => "key",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Unreadable(_) => "unreadable",
+            Self::Refused { status, .. } if status.is_server_error() => "5xx",
+            Self::Refused { .. } => "4xx",
+        }
+    }
+
     /// Whether the same call may succeed later. False: this very request is at fault and never will.
     pub fn may_pass_later(&self) -> bool {
         match self {

@@ -10,7 +10,7 @@ use home_simulator::{Simulator, SimulatorConfig};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-const TOKEN: &str = "token-of-this-test";
+const TOKEN: &str = "token-of-this-test-as-long-as-a-real-one";
 const KEY: &str = "key-of-this-test";
 const ZONE: &str = "Europe/Amsterdam";
 

@@ -38,6 +38,8 @@ const IGNORED: [&str; 8] = [
     ".env", ".git", ".idea", ".venv", ".vscode", "data", "secrets", "target",
 ];
 const MAX_LINES: usize = 400;
+/// Tests that the operator's table of faults names.
+const FAULT_TESTS: &str = "crates/websocket-ingestion/tests/it";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -135,4 +137,32 @@ fn every_link_between_documents_leads_somewhere() {
     }
     assert!(documents.len() > 20, "documents are found");
     assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
+}
+
+/// A row that no test holds is a promise.
+#[test]
+fn every_fault_of_the_operators_table_names_a_test_that_exists() {
+    let read = |path: &Path| std::fs::read_to_string(path).expect("a text");
+    let operations = read(&root().join("docs/OPERATIONS.md"));
+    let table = operations.split("## What happens when").nth(1).expect("it");
+    let rows = table
+        .lines()
+        .skip_while(|line| !line.starts_with("| fault"));
+    let mut text = String::new();
+    let mut held = 0;
+    for row in rows.take_while(|line| line.starts_with('|')).skip(2) {
+        let last = row.trim_end_matches([' ', '|']).rsplit(" | ").next();
+        let last = last.expect("a column");
+        for name in last.split('`').skip(1).step_by(2) {
+            if Path::new(name).extension().is_some() {
+                text = read(&root().join(FAULT_TESTS).join(name));
+            } else {
+                let start = name.trim_end_matches('…');
+                assert!(text.contains(&format!("async fn {start}")), "{row}");
+            }
+            held += 1;
+        }
+        assert!(last == "the same" || last.contains('`'), "{row}");
+    }
+    assert!(held > 30, "only {held} names were found");
 }

@@ -93,11 +93,7 @@ async fn simulate(
     websocket
         .set_scheme("ws")
         .map_err(|()| "the simulator's address cannot be used")?;
-    ingestion.home = Home::At {
-        websocket,
-        token: Some(Secret::Value(token)),
-        is_demo: true,
-    };
+    ingestion.home = Home::demo(websocket, Some(Secret::Value(token)));
     tracing::info!(
         "no Home Assistant is named (HA_HTTP_URL): a simulated home with {} changes of the past takes its place",
         simulator.recorded()

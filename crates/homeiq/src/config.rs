@@ -5,7 +5,13 @@ use std::path::PathBuf;
 use common::env::Env;
 
 /// Names that say which Home Assistant to join.
-const HOME_ASSISTANT: [&str; 4] = ["HA_HTTP_URL", "HOME_ASSISTANT_URL", "HA_WS_URL", "HA_URL"];
+const HOME_ASSISTANT: [&str; 5] = [
+    "HA_HTTP_URL",
+    "HOME_ASSISTANT_URL",
+    "HA_WS_URL",
+    "HA_URL",
+    "NABU_CASA_URL",
+];
 /// The demo's home is here: a place with a name, daylight saving time and no connection to the machine's own clock setting.
 const DEMO_ZONE: &str = "Europe/Amsterdam";
 

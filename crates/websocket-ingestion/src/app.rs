@@ -13,6 +13,7 @@ use common::program::Service;
 use common::retry::RetryPolicy;
 use data_api_client::DataApi;
 use tokio::net::TcpListener;
+use tokio::sync::SetOnce;
 
 use crate::buffer::Buffer;
 use crate::config::Config;
@@ -22,8 +23,9 @@ use crate::enrich::Enrichment;
 use crate::filter::Filter;
 use crate::gaps::Gaps;
 use crate::home_assistant::supervisor;
+use crate::home_time::HomeTime;
 use crate::http;
-use crate::sink::DataApiSink;
+use crate::sink::{DataApiSink, Loss};
 use crate::spool::Spool;
 use crate::status::Status;
 
@@ -46,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     pub(crate) status: Arc<Status>,
     pub(crate) gaps: Arc<Gaps>,
+    pub(crate) home_time: Arc<HomeTime>,
     pub(crate) discovery: Arc<Discovery>,
     pub(crate) enrichment: Arc<Enrichment>,
     pub(crate) filter: Arc<Filter>,
@@ -53,6 +56,17 @@ pub(crate) struct Shared {
     pub(crate) data_api: DataApi,
     pub(crate) sink: DataApiSink,
     pub(crate) import: Arc<Import>,
+    /// Set when data-api has said what is stored already. Before that nothing is sent to it: what is newest there would no longer
+    /// say when the last run ended.
+    pub(crate) looked_back: Arc<SetOnce<()>>,
+}
+
+impl Shared {
+    /// Waits until data-api knows every gap. What happened after a gap is stored after that: else a sudden end could hide the gap,
+    /// because the next start looks from the newest stored event on.
+    pub(crate) async fn settle_gaps(&self) {
+        self.gaps.settled(&self.sink).await;
+    }
 }
 
 /// Up to which instant the history before the first start is still to be read.
@@ -84,22 +98,28 @@ impl App {
         clock: Clock,
     ) -> Result<Self, Failure> {
         let address = listener.local_addr()?;
+        // Before the first thing is counted.
+        common::http::metrics::install("websocket-ingestion", env!("CARGO_PKG_VERSION"));
         let health = Health::new();
         let status = Arc::new(Status::default());
-        let spool = open_spool(&config, &status)?;
+        let gaps = Arc::new(Gaps::default());
+        let spool = open_spool(&config, &status, &gaps, clock.now())?;
         let data_api = DataApi::new(config.data_api.clone())?;
-        let gaps = Arc::<Gaps>::default();
+        let looked_back = Arc::<SetOnce<()>>::default();
         let sink = DataApiSink::new(
             data_api.clone(),
             Arc::clone(&status),
             health.clone(),
             Arc::clone(&gaps),
+            Arc::clone(&looked_back),
+            config.timing.slow_answer,
         );
         let shared = Shared {
             clock,
             health,
             status,
             gaps,
+            home_time: Arc::default(),
             discovery: Arc::default(),
             enrichment: Arc::default(),
             filter: Arc::new(Filter::new(config.filter.clone())?),
@@ -107,6 +127,7 @@ impl App {
             data_api,
             sink,
             import: Arc::default(),
+            looked_back,
             config: Arc::new(config),
         };
         tracing::info!("websocket-ingestion serves on http://{address}");
@@ -117,17 +138,18 @@ impl App {
             http::router(shared.clone()),
         );
         let stop = tasks.stopping();
-        let delivery = Delivery {
-            sink: shared.sink.clone(),
-            buffer: Arc::clone(&shared.buffer),
-            spool: Arc::new(Mutex::new(spool)),
-            health: shared.health.clone(),
-            limits: Limits {
-                batch_size: shared.config.batch_size,
-                batch_timeout: shared.config.batch_timeout,
-                sync_interval: shared.config.spool_sync_interval,
-            },
+        let limits = Limits {
+            batch_size: shared.config.batch_size,
+            batch_timeout: shared.config.batch_timeout,
+            sync_interval: shared.config.spool_sync_interval,
         };
+        let delivery = Delivery::new(
+            shared.sink.clone(),
+            Arc::clone(&shared.buffer),
+            spool,
+            shared.health.clone(),
+            limits,
+        );
         tasks.spawn("delivery", delivery.run(stop.clone()));
         let (gaps, client, reporting) = (
             Arc::clone(&shared.gaps),
@@ -137,18 +159,26 @@ impl App {
         tasks.spawn("gap-reports", async move {
             gaps.report(&client, reporting).await
         });
-        tasks.spawn("home-assistant", async move {
+        let (looking, stopping) = (shared.clone(), stop.clone());
+        tasks.spawn("look-back", async move {
             tokio::select! {
-                () = look_back(&shared) => {}
-                () = stop.cancelled() => return Ok(()),
+                () = look_back(&looking) => stopping.cancelled().await,
+                () = stopping.cancelled() => {}
             }
-            supervisor::run(shared, stop).await
+            Ok(())
         });
+        // A data-api that is away or hangs does not keep us from listening.
+        tasks.spawn("home-assistant", supervisor::run(shared, stop));
         Ok(Self { address })
     }
 }
 
-fn open_spool(config: &Config, status: &Status) -> Result<Spool, Failure> {
+fn open_spool(
+    config: &Config,
+    status: &Status,
+    gaps: &Gaps,
+    now: UtcMicros,
+) -> Result<Spool, Failure> {
     let folder = &config.spool_dir;
     let (spool, opened) = Spool::open(folder, config.spool_max_bytes)
         .map_err(|error| format!("cannot use the spool in {}: {error}. Set SPOOL_DIR to a folder that this user may write", folder.display()))?;
@@ -158,8 +188,11 @@ fn open_spool(config: &Config, status: &Status) -> Result<Spool, Failure> {
             "events of the last run wait in the spool"
         );
     }
+    if let (Some(start), end) = opened.around_damage {
+        gaps.lost(Loss::SpoolDamaged, start, end.unwrap_or(now));
+    }
     if opened.damaged > 0 {
-        status.dropped("spool_damaged", opened.damaged);
+        status.set_aside(opened.damaged);
         tracing::error!(files = opened.damaged, folder = %folder.display(),
             "the spool was damaged: what stood before the damage is kept, the damaged files are set aside as *.damaged");
     }
@@ -167,23 +200,18 @@ fn open_spool(config: &Config, status: &Status) -> Result<Spool, Failure> {
     Ok(spool)
 }
 
-/// Finds out what is stored already, so that what is missing can be read from Home Assistant's history. A data-api that is
-/// away for longer than a moment must not keep us from listening: then everything is read, which stores nothing twice.
+/// Finds out what is stored already, so that what is missing can be read from Home Assistant's history; waits for data-api as
+/// long as it takes.
 async fn look_back(shared: &Shared) {
-    let now = shared.clock.now();
     let mut delay = RetryPolicy::SIBLING.start();
-    for _ in 0..4 {
-        match shared.data_api.event_stats("1h").await {
-            Ok(stats) => {
-                shared.sink.reached();
-                shared.import.set(stats.oldest.unwrap_or(now));
-                match shared.data_api.open_gaps().await {
-                    Ok(open) => shared.gaps.adopt(open.gaps),
-                    Err(error) => tracing::warn!(%error, "gaps of earlier runs are not looked for"),
-                }
-                if let Some(newest) = stats.newest {
-                    shared.gaps.not_running(newest, now);
-                }
+    let stats = loop {
+        let asking = shared.data_api.event_stats("1h");
+        match shared.sink.watched(asking).await.0 {
+            Ok(stats) => break stats,
+            // Refused for good: then at least what happens from now on is kept.
+            Err(error) if !error.may_pass_later() => {
+                tracing::error!(%error, "data-api does not say what is stored: what happened before this start is not looked for");
+                drop(shared.looked_back.set(()));
                 return;
             }
             Err(error) => {
@@ -191,8 +219,19 @@ async fn look_back(shared: &Shared) {
                 tokio::time::sleep(delay.next_wait()).await;
             }
         }
+    };
+    shared.sink.reached();
+    // Nothing stored yet: everything up to the moment of the reading.
+    shared.import.set(stats.oldest.unwrap_or(UtcMicros::MAX));
+    match shared.data_api.open_gaps().await {
+        Ok(open) => shared.gaps.adopt(open.gaps),
+        Err(error) => tracing::warn!(%error, "gaps of earlier runs are not looked for"),
     }
-    shared.import.set(now);
+    if let Some(newest) = stats.newest {
+        shared.gaps.not_running(newest);
+    }
+    // Set once, here: an error cannot be.
+    drop(shared.looked_back.set(()));
 }
 
 impl Service for WebsocketIngestion {

@@ -30,6 +30,9 @@ pub(crate) async fn run(shared: &Shared, calls: &Calls) -> Result<(), CallFailed
     let states: Vec<StateId> =
         serde_json::from_str(calls.call(json!({"type": "get_states"})).await?.get())?;
     let entities: Vec<String> = states.into_iter().map(|state| state.entity_id).collect();
+    shared.settle_gaps().await;
+    // A gap may end in the future: a clock that was set back has stamped events with it.
+    let now = shared.home_time.now(shared.clock.now());
     let mut latest = None;
     for gap in shared.gaps.open() {
         let rows = fill(shared, calls, &entities, &gap).await?;
@@ -38,6 +41,7 @@ pub(crate) async fn run(shared: &Shared, calls: &Calls) -> Result<(), CallFailed
         tracing::info!(start = %gap.start, end = %gap.end, rows, "read the history of a gap");
     }
     if let Some(before) = shared.import.take() {
+        let before = before.min(now.plus_seconds(1));
         latest = latest.max(Some(before));
         import(shared, calls, &entities, before).await?;
     }
@@ -47,7 +51,7 @@ pub(crate) async fn run(shared: &Shared, calls: &Calls) -> Result<(), CallFailed
             shared,
             calls,
             &entities,
-            end.plus_seconds(-OVERLAP_SECONDS),
+            end.min(now).plus_seconds(-OVERLAP_SECONDS),
             end,
         )
         .await?;
@@ -82,8 +86,8 @@ async fn import(
     // Counted from now, not from the oldest event: a restart must not reach further back each time.
     let floor = shared.config.backfill_days.map(|days| {
         shared
-            .clock
-            .now()
+            .home_time
+            .now(shared.clock.now())
             .plus_seconds(-i64::from(days) * CHUNK_SECONDS)
     });
     let (mut end, mut empty, mut rows, mut days) = (before, 0, 0, 0);

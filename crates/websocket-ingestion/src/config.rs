@@ -1,15 +1,17 @@
 //! Settings of websocket-ingestion.
 
+mod home;
+
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use common::env::{Env, Seconds, Secret};
+use common::env::{Env, Seconds};
 use common::retry::RetryPolicy;
 use common::settings::{CorsOrigins, DataApiPeer, Listen};
-use url::Url;
 
 use crate::filter::{Filter, FilterSource};
+
+pub use home::{Home, Role, Way};
 
 /// Everything that websocket-ingestion is told from outside.
 #[derive(Debug, Clone)]
@@ -42,24 +44,6 @@ pub struct Config {
     pub timing: Timing,
 }
 
-/// Which Home Assistant to listen to.
-#[derive(Debug, Clone)]
-pub enum Home {
-    /// `ENABLE_HOME_ASSISTANT` is not true: HTTP only.
-    Off,
-    /// It was not said, and no demo is known.
-    Unnamed,
-    /// This one.
-    At {
-        /// Its WebSocket API.
-        websocket: Url,
-        /// Its access token.
-        token: Option<Secret>,
-        /// The simulated home, since no other was named.
-        is_demo: bool,
-    },
-}
-
 /// Waits; tests make them short.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
@@ -71,6 +55,10 @@ pub struct Timing {
     pub after_refusal: Duration,
     /// Between looks at a token file that is not there yet.
     pub token_poll: Duration,
+    /// After the primary address has been away for so long, the fallback is tried.
+    pub fallback_after: Duration,
+    /// While the fallback is used, between attempts to return to the primary.
+    pub primary_probe: Duration,
     /// For connecting, and for each message of the handshake.
     pub handshake: Duration,
     /// For the answer to a command.
@@ -83,6 +71,8 @@ pub struct Timing {
     pub registry_debounce: Duration,
     /// Between questions whether Home Assistant has finished starting.
     pub startup_poll: Duration,
+    /// An answer of data-api that takes longer is told as trouble.
+    pub slow_answer: Duration,
     /// After which Home Assistant's recorder has written what happened before; it commits every 5 s.
     pub recorder_lag: Duration,
 }
@@ -94,13 +84,34 @@ impl Default for Timing {
             healthy_after: Duration::from_secs(60),
             after_refusal: Duration::from_secs(300),
             token_poll: Duration::from_secs(1),
+            fallback_after: Duration::from_secs(20),
+            primary_probe: Duration::from_secs(60),
             handshake: Duration::from_secs(10),
             command: Duration::from_secs(60),
             ping_every: Duration::from_secs(30),
             pong_within: Duration::from_secs(10),
             registry_debounce: Duration::from_millis(1500),
             startup_poll: Duration::from_secs(2),
+            slow_answer: Duration::from_secs(5),
             recorder_lag: Duration::from_secs(12),
+        }
+    }
+}
+
+impl Timing {
+    fn read(env: &mut Env) -> Self {
+        let usual = Self::default();
+        let longest: Seconds = env.value(
+            &["WEBSOCKET_MAX_RETRY_DELAY"],
+            "60",
+            "Longest wait between two attempts to reach Home Assistant, in seconds; it is tried for ever.",
+        );
+        Self {
+            reconnect: RetryPolicy {
+                longest: longest.0.max(usual.reconnect.first),
+                ..usual.reconnect
+            },
+            ..usual
         }
     }
 }
@@ -110,7 +121,7 @@ impl Config {
     pub fn read(env: &mut Env) -> Self {
         Self {
             listen: Listen::read(env, "WEBSOCKET_INGESTION_HOST", &["WEBSOCKET_INGESTION_PORT"], 8001),
-            home: home(env),
+            home: Home::read(env),
             data_api: DataApiPeer::read(env),
             batch_size: env.value(&["BATCH_SIZE"], "4000", "Most events in one batch to data-api."),
             batch_timeout: env
@@ -144,7 +155,7 @@ impl Config {
             ),
             filter: filter(env),
             cors: CorsOrigins::read(env),
-            timing: Timing::default(),
+            timing: Timing::read(env),
         }
     }
 }
@@ -166,133 +177,17 @@ fn filter(env: &mut Env) -> FilterSource {
     source
 }
 
-fn home(env: &mut Env) -> Home {
-    let enabled = env.switch(
-        &["ENABLE_HOME_ASSISTANT"],
-        true,
-        "`false`: serve HTTP only, connect to nothing.",
-    );
-    let http: Option<WebSocketUrl> = env.optional(
-        &["HA_HTTP_URL", "HOME_ASSISTANT_URL"],
-        "Address of Home Assistant, such as `http://homeassistant.local:8123`.",
-    );
-    let websocket: Option<WebSocketUrl> = env.optional(
-        &["HA_WS_URL", "HA_URL"],
-        "Address of its WebSocket API when it is another one; `/api/websocket` is added where missing.",
-    );
-    let token = env.secret(
-        &["HA_TOKEN", "HOME_ASSISTANT_TOKEN"],
-        "Long-lived access token of Home Assistant (Profile > Security).",
-    );
-    let demo: Option<WebSocketUrl> = env.optional(
-        &["DEMO_HA_HTTP_URL"],
-        "A simulated home to join when no Home Assistant is named and `DEMO_HA_TOKEN_FILE` exists (set by the demo).",
-    );
-    let demo_token = env.secret(&["DEMO_HA_TOKEN"], "Token of the simulated home.");
-    match (enabled, websocket.or(http), demo) {
-        (false, _, _) => Home::Off,
-        (true, Some(url), _) => Home::At {
-            websocket: url.0,
-            token,
-            is_demo: false,
-        },
-        (true, None, Some(demo)) => Home::At {
-            websocket: demo.0,
-            token: demo_token,
-            is_demo: true,
-        },
-        (true, None, None) => Home::Unnamed,
-    }
-}
-
-/// The address of Home Assistant's WebSocket API, from any form in which people give it: http, https, ws, wss or no scheme,
-/// with or without `/api/websocket`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct WebSocketUrl(Url);
-
-impl FromStr for WebSocketUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let want = "want an address such as http://homeassistant.local:8123";
-        let full = if text.contains("://") {
-            text.to_owned()
-        } else {
-            format!("ws://{text}")
-        };
-        let (scheme, rest) = full.split_once("://").ok_or(want)?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" | "ws" => "ws",
-            "https" | "wss" => "wss",
-            other => return Err(format!("'{other}' is not http, https, ws or wss; {want}")),
-        };
-        let mut url = Url::parse(&format!("{scheme}://{rest}"))
-            .map_err(|error| format!("{error}; {want}"))?;
-        if url.host().is_none() {
-            return Err(want.to_owned());
-        }
-        let path = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&match path.as_str() {
-            path if path.ends_with("/websocket") => path.to_owned(),
-            path if path.ends_with("/api") => format!("{path}/websocket"),
-            path => format!("{path}/api/websocket"),
-        });
-        Ok(Self(url))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_the_address_leads_to_the_websocket() {
-        for (text, want) in [
-            ("http://ha:8123", "ws://ha:8123/api/websocket"),
-            ("https://x.example/", "wss://x.example/api/websocket"),
-            ("ha:8123", "ws://ha:8123/api/websocket"),
-            ("ws://ha:8123/api", "ws://ha:8123/api/websocket"),
-            ("wss://ha/api/websocket", "wss://ha/api/websocket"),
-            (
-                "http://supervisor/core/websocket",
-                "ws://supervisor/core/websocket",
-            ),
-            ("HTTP://[::1]:8123", "ws://[::1]:8123/api/websocket"),
-        ] {
-            assert_eq!(
-                text.parse::<WebSocketUrl>().unwrap().0.as_str(),
-                want,
-                "{text}"
-            );
+    fn the_longest_wait_is_a_setting_and_never_shorter_than_the_first() {
+        for (given, want) in [("", 60.0), ("300", 300.0), ("0", 1.0)] {
+            let mut env = Env::from_pairs([("WEBSOCKET_MAX_RETRY_DELAY", given)]);
+            let reconnect = Config::read(&mut env).timing.reconnect;
+            assert_eq!(reconnect.longest, Duration::from_secs_f64(want), "{given}");
+            assert_eq!(reconnect.first, Duration::from_secs(1));
         }
-        for text in ["ftp://ha", "http://", "http://ha:port"] {
-            assert!(text.parse::<WebSocketUrl>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_empty_value_counts_as_unset() {
-        let mut env = Env::from_pairs([
-            ("HA_HTTP_URL", ""),
-            ("HOME_ASSISTANT_URL", "http://b:8123"),
-            ("HA_TOKEN", "t"),
-        ]);
-        let Home::At {
-            websocket, token, ..
-        } = Config::read(&mut env).home
-        else {
-            panic!("a home was named")
-        };
-        assert_eq!(websocket.as_str(), "ws://b:8123/api/websocket");
-        assert!(token.is_some());
-        assert!(matches!(
-            Config::read(&mut Env::default()).home,
-            Home::Unnamed
-        ));
-        let mut env = Env::from_pairs([
-            ("HA_HTTP_URL", "http://b"),
-            ("ENABLE_HOME_ASSISTANT", "false"),
-        ]);
-        assert!(matches!(Config::read(&mut env).home, Home::Off));
     }
 }

@@ -4,13 +4,14 @@
 //! The order stays: nothing goes straight while the spool holds something older.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::health::Health;
 use common::lifecycle::Failure;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::buffer::Buffer;
@@ -22,17 +23,23 @@ use crate::spool::{Batch, Spool};
 const ON_THEIR_WAY: usize = 2;
 /// Most events that are moved to disk at once.
 const MOVED: usize = 2000;
+/// Between two looks at a disk that failed.
+const LOOK_AT_DISK: Duration = Duration::from_secs(2);
 /// Time to hand over what is left when the process stops, before it goes to disk.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// The way of the events to one sink.
 #[derive(Debug)]
 pub(crate) struct Delivery<S> {
-    pub(crate) sink: S,
-    pub(crate) buffer: Arc<Buffer>,
-    pub(crate) spool: Arc<Mutex<Spool>>,
-    pub(crate) health: Health,
-    pub(crate) limits: Limits,
+    sink: S,
+    buffer: Arc<Buffer>,
+    spool: Arc<Mutex<Spool>>,
+    health: Health,
+    limits: Limits,
+    /// The last attempt to write to the spool, or to read it, failed.
+    disk_fails: AtomicBool,
+    /// When a disk that failed is looked at again.
+    next_look: Mutex<Instant>,
 }
 
 /// How much at once, and how soon.
@@ -47,6 +54,24 @@ pub(crate) struct Limits {
 }
 
 impl<S: Sink> Delivery<S> {
+    pub(crate) fn new(
+        sink: S,
+        buffer: Arc<Buffer>,
+        spool: Spool,
+        health: Health,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            sink,
+            buffer,
+            spool: Arc::new(Mutex::new(spool)),
+            health,
+            limits,
+            disk_fails: AtomicBool::new(false),
+            next_look: Mutex::new(Instant::now()),
+        }
+    }
+
     /// Delivers until the process stops; what is left then is on disk.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
         while !stop.is_cancelled() {
@@ -94,16 +119,55 @@ impl<S: Sink> Delivery<S> {
         let patience = limits.batch_timeout.min(limits.sync_interval / 2);
         let (batch, waited) = tokio::select! {
             next = self.buffer.next_batch(limits.batch_size, patience) => next,
+            () = self.disk_comes_back() => return,
             () = stop.cancelled() => return,
         };
         let lines: Lines = batch.iter().collect();
+        let left = limits.sync_interval.saturating_sub(waited);
+        let has_disk = !self.disk_fails();
         let is_delivered = tokio::select! {
             () = self.sink.deliver(&lines) => true,
-            () = tokio::time::sleep(limits.sync_interval.saturating_sub(waited)) => false,
-            () = self.buffer.pressed() => false,
+            () = tokio::time::sleep(left), if has_disk => false,
+            () = self.buffer.pressed(), if has_disk => false,
+            // A sink that is slow, and a disk that is full: no less patience than the sink needs.
+            () = self.disk_comes_back() => false,
+            () = stop.cancelled() => false,
         };
         if !is_delivered {
             self.keep(batch).await;
+        }
+    }
+
+    fn disk_fails(&self) -> bool {
+        self.disk_fails.load(Ordering::Relaxed)
+    }
+
+    /// Resolves when a disk that failed can be written to again; never while it works.
+    async fn disk_comes_back(&self) {
+        while self.disk_fails() {
+            // Kept from one wait to the next: batches may come and go faster than the disk is looked at.
+            let next = *self.next_look();
+            tokio::time::sleep_until(next).await;
+            *self.next_look() = Instant::now() + LOOK_AT_DISK;
+            if let Ok(()) = self.with_spool(|spool| spool.probe()).await {
+                self.recovered();
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    fn next_look(&self) -> MutexGuard<'_, Instant> {
+        self.next_look
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recovered(&self) {
+        self.disk_fails.store(false, Ordering::Relaxed);
+        metrics::gauge!("homeiq_spool_usable", "part" => S::PART).set(1.0);
+        if self.health.restore(S::PART) {
+            tracing::info!("the spool can be written to again");
         }
     }
 
@@ -230,9 +294,7 @@ impl<S: Sink> Delivery<S> {
         }
         match appended {
             Ok(()) => {
-                if self.health.restore(S::PART) {
-                    tracing::info!("the spool can be written to again");
-                }
+                self.recovered();
                 true
             }
             Err(error) => {
@@ -280,6 +342,9 @@ impl<S: Sink> Delivery<S> {
     }
 
     fn trouble(&self, error: &std::io::Error) {
+        self.disk_fails.store(true, Ordering::Relaxed);
+        metrics::gauge!("homeiq_spool_usable", "part" => S::PART).set(0.0);
+        metrics::counter!("homeiq_spool_errors_total", "part" => S::PART).increment(1);
         let reason = format!(
             "the spool cannot be used: {error}; events wait in memory. Free some space, or check SPOOL_DIR"
         );

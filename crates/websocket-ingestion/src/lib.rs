@@ -10,6 +10,7 @@ mod enrich;
 mod filter;
 mod gaps;
 mod home_assistant;
+mod home_time;
 mod http;
 mod lines;
 mod normalize;
@@ -19,6 +20,6 @@ mod spool;
 mod status;
 
 pub use app::{App, WebsocketIngestion};
-pub use config::{Config, Home, Timing};
+pub use config::{Config, Home, Role, Timing, Way};
 pub use filter::FilterSource;
 pub use http::openapi_document;

@@ -11,7 +11,7 @@ mod upkeep;
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use common::instant::UtcMicros;
@@ -58,6 +58,22 @@ pub(crate) struct Opened {
     pub(crate) records: u64,
     /// Files with damage in their middle; what stood before the damage is kept, the file is set aside.
     pub(crate) damaged: u64,
+    /// The newest event before the first damage, and the oldest after the last; none where there is none.
+    pub(crate) around_damage: (Option<UtcMicros>, Option<UtcMicros>),
+}
+
+impl Opened {
+    /// Notes what one more file is like.
+    fn note(&mut self, before: Option<UtcMicros>, checked: &segment::Checked) {
+        let span = checked.segment.as_ref().and_then(|found| found.span);
+        if checked.is_damaged {
+            self.damaged += 1;
+            let until = span.map(|(_, last)| last).max(before);
+            self.around_damage = (self.around_damage.0.or(until), None);
+        } else if self.damaged > 0 && self.around_damage.1.is_none() {
+            self.around_damage.1 = span.map(|(first, _)| first);
+        }
+    }
 }
 
 /// Events that had to go.
@@ -123,7 +139,8 @@ impl Spool {
                 continue;
             }
             let checked = Segment::check(&spool.path(number), number, Some(number) == newest)?;
-            opened.damaged += u64::from(checked.is_damaged);
+            let spans = spool.segments.iter().filter_map(|segment| segment.span);
+            opened.note(spans.map(|(_, last)| last).max(), &checked);
             spool.segments.extend(checked.segment);
         }
         if let Some(place) = position {
@@ -140,10 +157,25 @@ impl Spool {
         if self.open.is_none() || self.segments.back().is_none_or(is_full) {
             self.new_segment()?;
         }
-        match (self.segments.back_mut(), &mut self.open) {
-            (Some(last), Some(file)) => last.append(file, lines),
-            _ => Err(io::Error::other("the spool has no file to write to")),
+        let (appended, is_torn) = match (self.segments.back_mut(), &mut self.open) {
+            (Some(last), Some(file)) => (last.append(file, lines), last.is_torn),
+            _ => return Err(io::Error::other("the spool has no file to write to")),
+        };
+        if is_torn {
+            self.unsynced.extend(self.open.take());
         }
+        appended
+    }
+
+    /// Whether the disk takes anything.
+    pub(crate) fn probe(&self) -> io::Result<()> {
+        let path = self.folder.join("probe");
+        let mut file = File::create(&path)?;
+        let written = file
+            .write_all(&[b' '; 4096])
+            .and_then(|()| file.sync_data());
+        let removed = std::fs::remove_file(&path);
+        written.and(removed)
     }
 
     /// What is to be done on the disk to make it agree with what is known here; done without holding up the spool.

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use common::instant::UtcMicros;
 use serde::Serialize;
 
+use crate::config::Role;
+
 /// Event types that are counted by name; the rest are counted together.
 const MAX_EVENT_TYPES: usize = 50;
 
@@ -25,6 +27,15 @@ pub(crate) enum LinkState {
 #[derive(Debug, Default)]
 pub(crate) struct Status(Mutex<Facts>);
 
+/// The way over which Home Assistant is heard.
+#[derive(Debug, Clone)]
+pub(crate) struct Over {
+    pub(crate) role: Role,
+    /// Its address, without secrets.
+    pub(crate) url: String,
+    pub(crate) since: UtcMicros,
+}
+
 /// The facts at one moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
@@ -36,7 +47,13 @@ pub(crate) struct Facts {
     pub(crate) last_successful: Option<UtcMicros>,
     pub(crate) home_assistant_version: Option<String>,
     pub(crate) subscribed_since: Option<UtcMicros>,
+    pub(crate) over: Option<Over>,
+    /// The way over which it was heard last, and how often that changed.
+    pub(crate) last_role: Option<Role>,
+    pub(crate) switches: u64,
     pub(crate) last_alive: Option<UtcMicros>,
+    /// Home Assistant is connected and has not finished starting.
+    pub(crate) starting: bool,
     pub(crate) last_event: Option<UtcMicros>,
     pub(crate) received: u64,
     pub(crate) received_before_session: u64,
@@ -51,6 +68,7 @@ pub(crate) struct Facts {
     pub(crate) import_done: bool,
     pub(crate) spool_records: u64,
     pub(crate) spool_bytes: u64,
+    pub(crate) spool_set_aside: u64,
 }
 
 impl Status {
@@ -64,6 +82,9 @@ impl Status {
         facts.state = state;
         if state != LinkState::Connected {
             facts.subscribed_since = None;
+            if let Some(over) = facts.over.take() {
+                connection(over.role, false);
+            }
             metrics::gauge!("homeiq_ha_connected").set(0.0);
         }
     }
@@ -89,6 +110,28 @@ impl Status {
         facts.last_error = None;
     }
 
+    /// Events come over this way from now on.
+    pub(crate) fn over(&self, role: Role, url: &str, since: UtcMicros) {
+        let mut facts = self.lock();
+        if let Some(before) = facts.over.take() {
+            connection(before.role, false);
+        }
+        connection(role, true);
+        facts.over = Some(Over {
+            role,
+            url: url.to_owned(),
+            since,
+        });
+        if facts
+            .last_role
+            .replace(role)
+            .is_some_and(|last| last != role)
+        {
+            facts.switches += 1;
+            metrics::counter!("homeiq_ha_switches_total", "to" => role.as_str()).increment(1);
+        }
+    }
+
     pub(crate) fn failed(&self, reason: &'static str, error: &str) {
         let mut facts = self.lock();
         facts.failures += 1;
@@ -96,9 +139,9 @@ impl Status {
         metrics::counter!("homeiq_ha_reconnects_total", "reason" => reason).increment(1);
     }
 
-    pub(crate) fn lost(&self, error: &str) {
+    pub(crate) fn lost(&self, reason: &'static str, error: &str) {
         self.lock().last_error = Some(error.to_owned());
-        metrics::counter!("homeiq_ha_reconnects_total", "reason" => "lost").increment(1);
+        metrics::counter!("homeiq_ha_reconnects_total", "reason" => reason).increment(1);
     }
 
     /// Something arrived from Home Assistant.
@@ -106,8 +149,10 @@ impl Status {
         self.lock().last_alive = Some(now);
     }
 
-    pub(crate) fn last_alive(&self) -> Option<UtcMicros> {
-        self.lock().last_alive
+    /// Home Assistant has not finished starting.
+    pub(crate) fn starting(&self, starting: bool) {
+        self.lock().starting = starting;
+        metrics::gauge!("homeiq_ha_starting").set(f64::from(u8::from(starting)));
     }
 
     /// So many events of one type arrived.
@@ -155,6 +200,12 @@ impl Status {
         metrics::gauge!("homeiq_spool_bytes").set(bytes as f64);
     }
 
+    /// Files of the spool were set aside, because they are damaged.
+    pub(crate) fn set_aside(&self, files: u64) {
+        self.lock().spool_set_aside += files;
+        metrics::counter!("homeiq_spool_damaged_files_total").increment(files);
+    }
+
     pub(crate) fn registry(&self, devices: usize, entities: usize) {
         let mut facts = self.lock();
         facts.devices = Some(devices);
@@ -174,4 +225,9 @@ impl Status {
     fn lock(&self) -> MutexGuard<'_, Facts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn connection(role: Role, is_used: bool) {
+    metrics::gauge!("homeiq_ha_connection", "candidate" => role.as_str())
+        .set(f64::from(u8::from(is_used)));
 }

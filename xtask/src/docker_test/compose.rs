@@ -11,13 +11,17 @@ use serde::Deserialize;
 use crate::{http, process, workspace};
 
 /// Settings that a person may have in the shell or in .env, and that this test must not obey.
-const NOT_OURS: [&str; 7] = [
+const NOT_OURS: [&str; 11] = [
     "COMPOSE_FILE",
     "COMPOSE_PROFILES",
     "HA_HTTP_URL",
     "HA_TOKEN",
     "MQTT_BROKER",
+    "NABU_CASA_SSL_VERIFY",
+    "NABU_CASA_TOKEN",
+    "NABU_CASA_URL",
     "PUBLISH_ADDRESS",
+    "SSL_VERIFY",
     "TZ",
 ];
 

@@ -22,6 +22,8 @@ pub enum GapReason {
     SpoolFull,
     /// A part of the spool cannot be read any more.
     SpoolDamaged,
+    /// Home Assistant sent something that cannot be read.
+    Unreadable,
 }
 
 impl GapReason {
@@ -33,6 +35,7 @@ impl GapReason {
             Self::BufferFull => "buffer_full",
             Self::SpoolFull => "spool_full",
             Self::SpoolDamaged => "spool_damaged",
+            Self::Unreadable => "unreadable",
         }
     }
 }

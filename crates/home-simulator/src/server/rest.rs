@@ -57,7 +57,20 @@ pub(super) fn router(
         .route("/api/websocket", get(open))
         .route("/live", get(async || Json(json!({"status": "alive"}))))
         .merge(guarded)
+        .layer(middleware::map_response_with_state(
+            Arc::clone(&house),
+            dated,
+        ))
         .with_state(house)
+}
+
+/// Every answer says what time it is here, also the one that opens a WebSocket.
+async fn dated(State(house): State<Arc<House>>, mut response: Response) -> Response {
+    let date = house.clock.now().to_http_date();
+    if let Some(date) = date.and_then(|date| header::HeaderValue::try_from(date).ok()) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
 }
 
 /// Lets only those pass who show the token.

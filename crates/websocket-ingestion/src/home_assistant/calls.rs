@@ -13,6 +13,9 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
 use super::frame::{CommandError, Kind, Message};
 
+/// Time for a goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Why a command has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallFailed {
@@ -112,11 +115,10 @@ impl Calls {
         waiting.send(answer).ok();
     }
 
-    /// Says goodbye.
+    /// Says goodbye, in a moment: a peer that is gone needs none, and one that does not read must not hold us up.
     pub(crate) async fn close(&self) {
         let mut writer = self.writer.lock().await;
-        // A peer that is gone needs no goodbye.
-        writer.1.close().await.ok();
+        tokio::time::timeout(GOODBYE, writer.1.close()).await.ok();
     }
 
     fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {

@@ -4,28 +4,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::instant::UtcMicros;
-use futures_util::{SinkExt, Stream, StreamExt};
-use secrecy::SecretString;
+use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
-use url::Url;
 
 use super::calls::{CallFailed, Calls};
+use super::clock;
 use super::frame::{Event, Kind, Unreadable, messages};
-use super::handshake::{self, Step};
+use super::opening::Opened;
 use super::registry_watch::{self, RegistryWatch};
 use crate::app::Shared;
+use crate::config::Role;
 use crate::lines::{Line, Lines};
 use crate::sink::{Loss, Sink};
-use crate::status::LinkState;
 use crate::{backfill, normalize};
-
-/// Largest message that is taken: answers about large homes have tens of megabytes.
-const MAX_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
 
 /// How long the history waits for data-api to know who has which id now.
 const IDS_WITHIN: Duration = Duration::from_secs(60);
@@ -37,30 +31,47 @@ pub(crate) enum End {
     NotConnected(String),
     /// The token is not accepted.
     Refused(String),
-    /// It broke, or Home Assistant closed it.
-    Lost(String),
+    /// It broke, or Home Assistant closed it: the reason that is counted, and what to tell.
+    Lost(&'static str, String),
+    /// We left it, after everything that was fired before had been read.
+    Left,
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// How the supervisor and a connection speak.
+#[derive(Debug, Default)]
+pub(crate) struct Reins {
+    /// Events come from now on.
+    pub(crate) subscribed: Notify,
+    /// Read what was fired so far, and end.
+    pub(crate) leave: Notify,
+    /// Not before Home Assistant has started.
+    only_running: bool,
+}
 
-/// Connects, listens, and returns when the connection is over.
-pub(crate) async fn run(shared: &Shared, url: &Url, token: &SecretString) -> End {
-    shared.status.state(LinkState::Connecting);
-    let (socket, version) = match open(shared, url, token).await {
-        Ok(opened) => opened,
-        Err(end) => return end,
-    };
-    shared.status.connected(&version, shared.clock.now());
-    tracing::info!(%url, version, "connected to Home Assistant");
-    let (writer, reader) = socket.split();
+impl Reins {
+    /// Those of a connection that ends at once if Home Assistant has not finished starting.
+    pub(crate) fn only_running() -> Self {
+        Self {
+            only_running: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// Listens, and returns when the connection is over.
+pub(crate) async fn listen(shared: &Shared, opened: Opened, reins: &Reins) -> End {
+    let (writer, reader) = opened.socket.split();
     let calls = Calls::new(writer, shared.config.timing.command);
     let line = Connection {
         starting: AtomicBool::new(true),
         registry: RegistryWatch::default(),
+        version: opened.version,
+        role: opened.role,
+        shown: opened.shown,
     };
     let end = tokio::select! {
         end = read(reader, shared, &calls, &line) => end,
-        end = conduct(shared, &calls, &line) => end,
+        end = conduct(shared, &calls, &line, reins) => end,
     };
     calls.close().await;
     end
@@ -72,61 +83,15 @@ struct Connection {
     starting: AtomicBool,
     /// What is heard of the registries.
     registry: RegistryWatch,
+    version: String,
+    role: Role,
+    shown: String,
 }
 
-async fn open(shared: &Shared, url: &Url, token: &SecretString) -> Result<(Socket, String), End> {
-    let patience = shared.config.timing.handshake;
-    let late = |what: &str| End::NotConnected(format!("{what} took more than {patience:?}"));
-    let limits = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE_BYTES))
-        .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    let connecting = connect_async_with_config(url.as_str(), Some(limits), true);
-    let (mut socket, _) = tokio::time::timeout(patience, connecting)
-        .await
-        .map_err(|_| late("connecting"))?
-        .map_err(|error| End::NotConnected(explain(&error)))?;
-    shared.status.state(LinkState::Authenticating);
-    loop {
-        let frame = tokio::time::timeout(patience, socket.next())
-            .await
-            .map_err(|_| late("the handshake"))?;
-        let text = match frame {
-            Some(Ok(Frame::Text(text))) => text,
-            Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => continue,
-            Some(Ok(Frame::Close(_) | Frame::Binary(_) | Frame::Frame(_))) | None => {
-                return Err(End::NotConnected(
-                    "Home Assistant closed the connection before the handshake was over".to_owned(),
-                ));
-            }
-            Some(Err(error)) => return Err(End::NotConnected(explain(&error))),
-        };
-        match handshake::step(text.as_str(), token) {
-            Step::Send(auth) => {
-                socket
-                    .send(Frame::text(auth))
-                    .await
-                    .map_err(|error| End::NotConnected(explain(&error)))?;
-            }
-            Step::Accepted(version) => return Ok((socket, version)),
-            Step::Refused(reason) => return Err(End::Refused(reason)),
-            Step::Unexpected(text) => {
-                return Err(End::NotConnected(format!(
-                    "this is not Home Assistant's WebSocket API: it said '{text}'"
-                )));
-            }
-        }
-    }
-}
-
-fn explain(error: &tungstenite::Error) -> String {
-    match error {
-        tungstenite::Error::Http(response) => {
-            format!(
-                "the address answered HTTP {}: is it Home Assistant's?",
-                response.status()
-            )
-        }
-        other => other.to_string(),
+impl Connection {
+    fn set_starting(&self, shared: &Shared, starting: bool) {
+        self.starting.store(starting, Ordering::Relaxed);
+        shared.status.starting(starting);
     }
 }
 
@@ -144,9 +109,11 @@ where
                 let reason = reason.map_or_else(String::new, |close| {
                     format!(" ({}: {})", close.code, close.reason)
                 });
-                return End::Lost(format!("Home Assistant closed the connection{reason}"));
+                // It says no more when it stops, when the token was revoked, and when we did not keep up.
+                let told = format!("Home Assistant closed the connection{reason}");
+                return End::Lost("closed", told);
             }
-            Err(error) => return End::Lost(error.to_string()),
+            Err(error) => return End::Lost("lost", error.to_string()),
         };
         let now = shared.clock.now();
         shared.status.alive(now);
@@ -166,15 +133,29 @@ where
                 Err(Unreadable::Message(error)) => {
                     unreadable += 1;
                     shared.status.dropped("unreadable", 1);
+                    let until = shared.home_time.now(now);
+                    let since = shared.home_time.complete_until().unwrap_or(until);
+                    shared.gaps.unreadable(since, until.plus_seconds(1));
                     if unreadable == 1 {
-                        tracing::warn!(%error, "a message of Home Assistant cannot be read and was left out; more are counted only");
+                        tracing::warn!(%error, "a message of Home Assistant cannot be read and was left out; what it may have told is read from the history; more are counted only");
                     }
                 }
             }
         }
         changes.hand_on(shared, now);
+        shared.home_time.frame_read();
     }
-    End::Lost("the connection ended".to_owned())
+    End::Lost("lost", "the connection ended".to_owned())
+}
+
+/// The end of a connection on which a command failed.
+fn failed(what: &str, error: &CallFailed) -> End {
+    let reason = match error {
+        CallFailed::Timeout(_) => "no_answer",
+        CallFailed::Disconnected => "lost",
+        CallFailed::Refused(_) | CallFailed::Unreadable(_) => "refused",
+    };
+    End::Lost(reason, format!("{what}: {error}"))
 }
 
 /// The state changes of one frame.
@@ -215,6 +196,7 @@ fn take(
     let written = normalize::state_change(event, line.starting.load(Ordering::Relaxed))
         .map_err(|error| error.to_string())
         .and_then(|mut change| {
+            shared.home_time.heard(change.last_updated);
             shared.enrichment.place(&mut change);
             if !shared.filter.keeps(&change) {
                 changes.filtered += 1;
@@ -240,33 +222,55 @@ struct HomeConfig {
 }
 
 /// Says what we want, keeps the connection alive, and fetches what does not come by itself.
-async fn conduct(shared: &Shared, calls: &Calls, line: &Connection) -> End {
-    if let Err(error) = subscribe(shared, calls, line).await {
-        return End::Lost(format!("cannot subscribe: {error}"));
+async fn conduct(shared: &Shared, calls: &Calls, line: &Connection, reins: &Reins) -> End {
+    match subscribe(shared, calls, line, reins).await {
+        Ok(true) => {}
+        Ok(false) => return End::NotConnected("Home Assistant is still starting".to_owned()),
+        Err(error) => return failed("cannot subscribe", &error),
     }
     tokio::select! {
-        end = ping(shared, calls) => end,
-        error = line.registry.keep(shared, calls) => End::Lost(format!("cannot read the registries: {error}")),
+        end = ping(shared, calls, reins) => end,
+        error = line.registry.keep(shared, calls) => failed("cannot read the registries", &error),
         end = fill(shared, calls, line) => end,
     }
 }
 
-async fn subscribe(shared: &Shared, calls: &Calls, line: &Connection) -> Result<(), CallFailed> {
+/// False where it is to be left to start.
+async fn subscribe(
+    shared: &Shared,
+    calls: &Calls,
+    line: &Connection,
+    reins: &Reins,
+) -> Result<bool, CallFailed> {
     let coalesce = json!({"type": "supported_features", "features": {"coalesce_messages": 1}});
     match calls.call(coalesce).await {
         // Versions that do not know it send one message a frame.
         Ok(_) | Err(CallFailed::Refused(_)) => {}
         Err(error) => return Err(error),
     }
-    line.starting
-        .store(!is_running(calls).await?, Ordering::Relaxed);
+    let running = is_running(calls).await?;
+    if reins.only_running && !running {
+        return Ok(false);
+    }
+    line.set_starting(shared, !running);
+    let now = shared.clock.now();
+    shared.status.connected(&line.version, now);
+    let asked = shared.home_time.tick();
     calls
         .call(json!({"type": "subscribe_events", "event_type": "state_changed"}))
         .await?;
     let now = shared.clock.now();
     shared.status.subscribed(now);
+    shared.status.over(line.role, &line.shown, now);
     shared.health.restore(super::PART);
-    shared.gaps.reconnected(now);
+    shared.gaps.reconnected(shared.home_time.subscribed(asked));
+    clock::compare(shared);
+    reins.subscribed.notify_one();
+    tracing::info!(
+        url = line.shown,
+        version = line.version,
+        "connected to Home Assistant"
+    );
     for event_type in registry_watch::EVENTS {
         if let Err(CallFailed::Refused(error)) = calls
             .call(json!({"type": "subscribe_events", "event_type": event_type}))
@@ -275,7 +279,7 @@ async fn subscribe(shared: &Shared, calls: &Calls, line: &Connection) -> Result<
             tracing::warn!(event_type, %error, "changes of the registry are seen at the next connection only");
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn is_running(calls: &Calls) -> Result<bool, CallFailed> {
@@ -285,16 +289,26 @@ async fn is_running(calls: &Calls) -> Result<bool, CallFailed> {
 }
 
 /// Asks for an answer again and again: a connection that is only half there shows nowhere else.
-async fn ping(shared: &Shared, calls: &Calls) -> End {
+async fn ping(shared: &Shared, calls: &Calls, reins: &Reins) -> End {
     let timing = shared.config.timing;
     loop {
-        tokio::time::sleep(timing.ping_every).await;
+        let leaving = tokio::select! {
+            () = tokio::time::sleep(timing.ping_every) => false,
+            () = reins.leave.notified() => true,
+        };
+        let asked = shared.home_time.tick();
         if let Err(error) = calls
             .call_within(json!({"type": "ping"}), timing.pong_within)
             .await
         {
-            return End::Lost(format!("no answer to a ping: {error}"));
+            return failed("no answer to a ping", &error);
         }
+        // The answer waited in line behind every event that was fired before the ping came.
+        if leaving {
+            return End::Left;
+        }
+        shared.home_time.answered(asked);
+        clock::compare(shared);
     }
 }
 
@@ -303,13 +317,13 @@ async fn fill(shared: &Shared, calls: &Calls, line: &Connection) -> End {
     while line.starting.load(Ordering::Relaxed) {
         match is_running(calls).await {
             Ok(running) => {
-                line.starting.store(!running, Ordering::Relaxed);
+                line.set_starting(shared, !running);
                 if running {
                     // Lists are complete only of a Home Assistant that runs.
                     line.registry.read_again();
                 }
             }
-            Err(CallFailed::Disconnected) => return End::Lost("the connection is gone".to_owned()),
+            Err(error @ CallFailed::Disconnected) => return failed("cannot ask its state", &error),
             Err(error) => {
                 tracing::debug!(%error, "Home Assistant does not say whether it has started");
             }
@@ -321,6 +335,8 @@ async fn fill(shared: &Shared, calls: &Calls, line: &Connection) -> End {
         })
         .await;
     }
+    // What is stored already says what is missing.
+    shared.looked_back.wait().await;
     // Home Assistant's history has an entity under the id of now, so data-api must know that first.
     line.registry.known(IDS_WITHIN).await;
     if let Err(error) = backfill::run(shared, calls).await {

@@ -7,7 +7,7 @@ use common::instant::UtcMicros;
 use serde_json::{Value, json};
 
 use crate::app::Shared;
-use crate::config::Home;
+use crate::config::{Home, Role};
 use crate::status::{Facts, LinkState};
 
 /// Seconds without any event after which a subscription looks dead.
@@ -97,6 +97,12 @@ pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
         "connection": {
             "is_running": running && facts.state != LinkState::Disconnected,
             "current_state": facts.state,
+            "home_assistant_starting": facts.starting,
+            "current_connection": facts.over.as_ref().map(|over| over.role),
+            "url": facts.over.as_ref().map(|over| over.url.as_str()),
+            "fallback_since": facts.over.as_ref().filter(|over| over.role == Role::Fallback).map(|over| over.since),
+            "switches": facts.switches,
+            "clock_offset_seconds": shared.home_time.ahead_seconds(now),
             "connection_attempts": facts.attempts,
             "successful_connections": facts.successes,
             "failed_connections": facts.failures,
@@ -116,7 +122,8 @@ pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
         },
         "delivery": {"stored": facts.stored, "duplicates": facts.duplicates, "dropped": facts.dropped,
             "waiting": shared.buffer.len(), "capacity_bytes": shared.config.buffer_bytes},
-        "spool": {"records": facts.spool_records, "bytes": facts.spool_bytes, "max_bytes": shared.config.spool_max_bytes},
+        "spool": {"records": facts.spool_records, "bytes": facts.spool_bytes, "max_bytes": shared.config.spool_max_bytes,
+            "damaged_files": facts.spool_set_aside},
         "registry": {"devices": facts.devices, "entities": facts.entities},
         "backfill": {"rows": facts.imported_rows, "back_to": facts.imported_back_to, "done": facts.import_done},
         "gaps": shared.gaps.told(),

@@ -1,12 +1,15 @@
 //! Delivery to data-api: a batch is let go of only after its commit.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::api::events::NewEvent;
 use common::health::Health;
 use common::instant::UtcMicros;
 use common::retry::RetryPolicy;
 use data_api_client::{CallFailed, DataApi};
+use tokio::sync::SetOnce;
 
 use super::{Loss, Sink};
 use crate::gaps::Gaps;
@@ -25,16 +28,25 @@ pub(crate) struct DataApiSink {
     status: Arc<Status>,
     health: Health,
     gaps: Arc<Gaps>,
+    looked_back: Arc<SetOnce<()>>,
+    /// An answer that takes longer is told in `/health`.
+    slow_answer: Duration,
 }
 
 impl Sink for DataApiSink {
     const PART: &'static str = "spool";
 
     async fn deliver(&self, batch: &Lines) {
+        // What is newest in the store says when the last run ended, until something newer is stored.
+        self.looked_back.wait().await;
+        self.gaps.settled(self).await;
         self.store(batch).await;
     }
 
     fn lost(&self, why: Loss, events: u64, span: Option<(UtcMicros, UtcMicros)>) {
+        if why == Loss::SpoolDamaged {
+            self.status.set_aside(1);
+        }
         self.status.dropped(why.as_str(), events);
         if let Some((start, end)) = span {
             self.gaps.lost(why, start, end);
@@ -52,13 +64,22 @@ impl DataApiSink {
         status: Arc<Status>,
         health: Health,
         gaps: Arc<Gaps>,
+        looked_back: Arc<SetOnce<()>>,
+        slow_answer: Duration,
     ) -> Self {
         Self {
             client,
             status,
             health,
             gaps,
+            looked_back,
+            slow_answer,
         }
+    }
+
+    /// The way to data-api for other calls.
+    pub(crate) fn client(&self) -> &DataApi {
+        &self.client
     }
 
     /// Delivers events that were read from the history. Returns how many of them are new in the store.
@@ -79,14 +100,20 @@ impl DataApiSink {
         let mut delay = RetryPolicy::SIBLING.start();
         let mut parts = vec![batch.clone()];
         let mut stored = 0;
+        // An empty batch was taken just now.
+        let mut takes_others = false;
         while let Some(part) = parts.pop() {
             if part.is_empty() {
                 continue;
             }
-            match self.send(&part).await {
+            let (answer, is_slow) = self.watched(self.send(&part)).await;
+            match answer {
                 Ok(new) => {
                     stored += new;
-                    self.reached();
+                    // A slow answer is one, but no sign that all is well.
+                    if !is_slow {
+                        self.reached();
+                    }
                     delay.reset();
                 }
                 Err(error) if error.may_pass_later() => {
@@ -100,6 +127,17 @@ impl DataApiSink {
                     parts.push(second);
                     parts.push(first);
                 }
+                // Whoever refuses an empty batch takes nothing of us, such as a gateway in between: that is not the event's fault.
+                Err(error) if !takes_others => {
+                    let nothing = self.client.send_event_lines(Lines::default().body());
+                    takes_others = nothing.await.is_ok();
+                    parts.push(part);
+                    if !takes_others {
+                        self.away(&error);
+                        tokio::time::sleep(delay.next_wait()).await;
+                    }
+                    continue;
+                }
                 Err(error) => {
                     self.status.dropped("refused", part.len() as u64);
                     let event = String::from_utf8_lossy(&part.body()).into_owned();
@@ -107,6 +145,7 @@ impl DataApiSink {
                     tracing::error!(%error, event, "data-api refuses an event; it is dropped");
                 }
             }
+            takes_others = false;
         }
         stored
     }
@@ -127,13 +166,40 @@ impl DataApiSink {
 
     /// data-api answered.
     pub(crate) fn reached(&self) {
+        metrics::gauge!("homeiq_data_api_connected").set(1.0);
         if self.health.restore(PART) {
             tracing::info!(url = %self.client.url(), "data-api answers");
         }
     }
 
+    /// Waits for a call, and tells when it takes long. Returns whether it did.
+    pub(crate) async fn watched<T>(&self, call: impl Future<Output = T>) -> (T, bool) {
+        let mut call = pin!(call);
+        tokio::select! {
+            answer = &mut call => (answer, false),
+            () = tokio::time::sleep(self.slow_answer) => {
+                self.slow();
+                (call.await, true)
+            }
+        }
+    }
+
+    /// data-api lets us wait.
+    fn slow(&self) {
+        metrics::counter!("homeiq_data_api_errors_total", "class" => "slow").increment(1);
+        let reason = format!(
+            "data-api is slow: no answer for {:?}; events wait",
+            self.slow_answer
+        );
+        if self.health.degrade(PART, reason.as_str()) {
+            tracing::warn!("{reason}");
+        }
+    }
+
     /// data-api did not answer; events wait.
     pub(crate) fn away(&self, error: &CallFailed) {
+        metrics::gauge!("homeiq_data_api_connected").set(0.0);
+        metrics::counter!("homeiq_data_api_errors_total", "class" => error.class()).increment(1);
         if self.health.degrade(PART, format!("{error}; events wait")) {
             tracing::warn!("{error}; events wait");
         }

@@ -68,6 +68,13 @@ fn whole(file: &[u8], offset: usize) -> Option<Found<'_>> {
     (crc32fast::hash(rest) == checksum).then_some(Found::Record { json, at, next })
 }
 
+/// Whether a whole record stands anywhere behind `at`, where none could be read. Then this is damage; the torn end that a sudden
+/// end leaves has nothing behind it.
+pub(super) fn is_followed(file: &[u8], at: usize) -> bool {
+    // Text has no bytes that make a length small enough, so that hardly a checksum is computed.
+    (at + 1..file.len()).any(|next| matches!(read(file, next), Found::Record { .. }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

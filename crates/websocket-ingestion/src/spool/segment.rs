@@ -20,6 +20,8 @@ pub(super) struct Segment {
     pub(super) records: u64,
     /// The earliest and the latest instant.
     pub(super) span: Option<(UtcMicros, UtcMicros)>,
+    /// It ends with a part of a record, so that nothing can be added any more.
+    pub(super) is_torn: bool,
 }
 
 /// What a look at a file found.
@@ -35,7 +37,11 @@ impl Segment {
     /// Makes an empty file, open for additions.
     pub(super) fn create(path: &Path, number: u64) -> io::Result<(Self, File)> {
         let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-        file.write_all(MAGIC)?;
+        if let Err(error) = file.write_all(MAGIC) {
+            // A disk that is full must not be filled with names of files.
+            drop(std::fs::remove_file(path));
+            return Err(error);
+        }
         Ok((Self::empty(number, MAGIC.len()), file))
     }
 
@@ -45,6 +51,7 @@ impl Segment {
             bytes,
             records: 0,
             span: None,
+            is_torn: false,
         }
     }
 
@@ -72,8 +79,8 @@ impl Segment {
                 Ok(())
             }
             Err(error) => {
-                // Half a batch must not stay: what follows would be taken for damage.
-                file.set_len(self.bytes as u64)?;
+                // Half a batch must not stay: what follows would be taken for damage. Where even that fails, nothing may follow.
+                self.is_torn = file.set_len(self.bytes as u64).is_err();
                 Err(error)
             }
         }
@@ -112,9 +119,14 @@ impl Segment {
                     Found::Broken => break false,
                 }
             };
-        let is_damaged = !is_whole && (!is_newest || !is_ours);
-        if is_damaged {
-            std::fs::write(path.with_extension("damaged"), &file)?;
+        // It was just being made.
+        let is_unborn = is_newest && MAGIC.starts_with(&file);
+        let is_torn = is_newest && is_ours && !record::is_followed(&file, segment.bytes);
+        let is_damaged = !is_whole && !is_torn && !is_unborn;
+        let aside = path.with_extension("damaged");
+        if is_damaged && std::fs::write(&aside, &file).is_err() {
+            // A full disk must not keep us from starting; half a copy is of no use.
+            drop(std::fs::remove_file(aside));
         }
         if segment.records == 0 {
             std::fs::remove_file(path)?;

@@ -69,7 +69,7 @@ fn a_restart_goes_on_where_the_position_is() {
         opened,
         Opened {
             records: 6,
-            damaged: 0
+            ..Opened::default()
         }
     );
     spool.append(&batch(10..12)).unwrap();
@@ -94,7 +94,7 @@ fn a_sudden_end_in_the_middle_of_a_record_loses_that_record_only() {
         opened,
         Opened {
             records: 4,
-            damaged: 0
+            ..Opened::default()
         }
     );
     spool.append(&batch(9..10)).unwrap();
@@ -121,6 +121,32 @@ fn damage_in_an_older_file_keeps_its_valid_part_and_sets_the_file_aside() {
         "{kept:?}"
     );
     assert!(damaged.with_extension("damaged").exists());
+    let (before, after) = opened.around_damage;
+    assert!(before.unwrap() < after.unwrap() && after == Some(line(5).at));
+    spool.upkeep().unwrap().run().unwrap();
+    // The file that was set aside is no part of the spool any more.
+    spool.append(&batch(20..22)).unwrap();
+    drop(spool);
+    let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!((opened.records, opened.damaged), (2, 0));
+    assert_eq!(drain(&mut spool), [20, 21]);
+}
+
+#[test]
+fn damage_in_the_middle_of_the_newest_file_is_not_taken_for_a_torn_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
+    spool.append(&batch(0..9)).unwrap();
+    let damaged = newest_file(folder.path());
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&damaged, bytes).unwrap();
+    let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!((opened.records, opened.damaged), (4, 1));
+    assert_eq!(opened.around_damage, (Some(line(3).at), None));
+    assert!(damaged.with_extension("damaged").exists());
+    assert_eq!(drain(&mut spool), [0, 1, 2, 3]);
 }
 
 #[test]
@@ -132,7 +158,8 @@ fn a_file_that_is_not_ours_is_set_aside() {
         opened,
         Opened {
             records: 0,
-            damaged: 1
+            damaged: 1,
+            ..Opened::default()
         }
     );
     spool.append(&batch(0..1)).unwrap();
@@ -185,6 +212,9 @@ fn a_record_that_breaks_while_the_spool_is_in_use_is_set_aside_and_the_rest_goes
     let lost = spool.set_aside().unwrap();
     assert_eq!((lost.records, lost.span.is_some()), (5, true));
     assert!(damaged.with_extension("damaged").exists());
+    drop(spool);
+    let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!((opened.records, opened.damaged), (3, 0));
     assert_eq!(drain(&mut spool), [5, 6, 7]);
 }
 
@@ -234,4 +264,43 @@ fn a_line_longer_than_what_is_read_at_once_comes_out_too() {
     assert_eq!(next.lines.body().len(), READ_BYTES + 2);
     spool.pass(&next);
     assert_eq!(spool.records(), 0);
+}
+
+#[test]
+fn a_position_that_could_not_be_written_is_not_taken_for_one_in_a_later_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
+    spool.append(&batch(0..5)).unwrap();
+    let some = spool.peek(None, 4, LinesBuilder::default()).unwrap();
+    spool.pass(&some);
+    spool.upkeep().unwrap().run().unwrap();
+    assert_eq!(drain(&mut spool), [4]);
+    // From here on the position cannot be written: a folder stands in its way.
+    std::fs::create_dir(folder.path().join("position.partial")).unwrap();
+    spool.append(&batch(5..10)).unwrap();
+    spool.upkeep().unwrap().run().unwrap_err();
+    drop(spool);
+    let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!(opened.records, 5, "not four of them passed over");
+    std::fs::remove_dir(folder.path().join("position.partial")).unwrap();
+    assert_eq!(drain(&mut spool), [5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn a_disk_that_is_full_in_the_middle_of_a_batch_leaves_nothing_of_it_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = Spool::open(folder.path(), PLENTY).unwrap();
+    spool.append(&batch(0..3)).unwrap();
+    // The kernel says "no space left" for every byte that is written there, and cannot make it shorter either.
+    let full = std::fs::OpenOptions::new().append(true).open("/dev/full");
+    spool.open = Some(full.unwrap());
+    let told = spool.append(&batch(3..6)).unwrap_err();
+    assert_eq!(told.kind(), io::ErrorKind::StorageFull, "{told}");
+    spool.append(&batch(3..6)).unwrap();
+    assert_eq!(spool.segments.len(), 2, "a file whose end is not sure");
+    spool.probe().unwrap();
+    drop(spool);
+    let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!((opened.records, opened.damaged), (6, 0));
+    assert_eq!(drain(&mut spool), [0, 1, 2, 3, 4, 5]);
 }

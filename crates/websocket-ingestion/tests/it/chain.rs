@@ -16,7 +16,7 @@ use test_support::eventually;
 use tokio::net::TcpListener;
 use websocket_ingestion::{Config, Timing};
 
-pub(crate) const TOKEN: &str = "token-of-this-test";
+pub(crate) const TOKEN: &str = "token-of-this-test-as-long-as-a-real-one";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const KEY: &str = "key-of-this-test";
 
@@ -79,6 +79,16 @@ impl Ingestion {
     }
 
     pub(crate) async fn with(store_port: u16, settings: &[(&str, &str)]) -> Self {
+        Self::timed(store_port, settings, short_waits(), Clock::system()).await
+    }
+
+    /// The same with other waits, or in another time.
+    pub(crate) async fn timed(
+        store_port: u16,
+        settings: &[(&str, &str)],
+        timing: Timing,
+        clock: Clock,
+    ) -> Self {
         let data_api = format!("http://127.0.0.1:{store_port}");
         let spool = tempfile::tempdir().unwrap();
         let given = [
@@ -91,20 +101,10 @@ impl Ingestion {
         let mut config = Config::read(&mut env);
         env.finish().unwrap();
         config.batch_timeout = Duration::from_millis(20);
-        config.timing = Timing {
-            reconnect: RetryPolicy {
-                first: Duration::from_millis(50),
-                longest: Duration::from_millis(500),
-            },
-            token_poll: Duration::from_millis(50),
-            registry_debounce: Duration::from_millis(50),
-            startup_poll: Duration::from_millis(50),
-            recorder_lag: Duration::from_secs(2),
-            ..Timing::default()
-        };
+        config.timing = timing;
         let client = DataApi::new(config.data_api.clone()).unwrap();
         let (tasks, _ends) = Tasks::new();
-        let app = websocket_ingestion::App::start(config, &tasks, Clock::system())
+        let app = websocket_ingestion::App::start(config, &tasks, clock)
             .await
             .unwrap();
         let http = reqwest::Client::builder()
@@ -134,6 +134,11 @@ impl Ingestion {
         )
     }
 
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await;
+        answer.unwrap().text().await.unwrap()
+    }
+
     pub(crate) async fn post(&self, path: &str) -> (u16, Value) {
         let response = self
             .http
@@ -150,6 +155,21 @@ impl Ingestion {
 
     pub(crate) async fn health(&self) -> Value {
         self.get("/health").await.1
+    }
+
+    /// Waits until `/health` says of a part what is the matter, in these words.
+    pub(crate) async fn says(&self, part: &str, words: &[&str]) -> Value {
+        self.until(&format!("{part} to be {words:?}"), |health| {
+            reason(health, part)
+                .is_some_and(|reason| words.iter().all(|word| reason.contains(word)))
+        })
+        .await
+    }
+
+    /// The value of a series in `/metrics`, such as `homeiq_ha_connected`; 0 where it is not there yet.
+    pub(crate) async fn metric(&self, series: &str) -> f64 {
+        let response = self.http.get(format!("{}/metrics", self.url)).send().await;
+        metric(&response.unwrap().text().await.unwrap(), series)
     }
 
     /// All gaps that data-api knows.
@@ -242,10 +262,48 @@ impl Ingestion {
         })
         .await;
         if let Err(error) = outcome {
-            let stored = self.stored("").await.len();
-            panic!("{error}: {} emitted, {stored} stored", ledger.changes.len());
+            let rows = self.stored("").await;
+            let count = rows.len();
+            let stored = by_entity(rows.into_iter().filter(|row| row.2 >= first));
+            let differing: Vec<_> = want
+                .keys()
+                .chain(stored.keys())
+                .filter(|entity| want.get(*entity) != stored.get(*entity))
+                .collect();
+            panic!(
+                "{error}: {} emitted, {count} stored; not the same: {differing:?}",
+                ledger.changes.len()
+            );
         }
     }
+}
+
+/// Waits that suit a test.
+pub(crate) fn short_waits() -> Timing {
+    Timing {
+        reconnect: RetryPolicy {
+            first: Duration::from_millis(50),
+            longest: Duration::from_millis(500),
+        },
+        token_poll: Duration::from_millis(50),
+        registry_debounce: Duration::from_millis(50),
+        startup_poll: Duration::from_millis(50),
+        recorder_lag: Duration::from_secs(2),
+        ..Timing::default()
+    }
+}
+
+/// What `/health` says of a part that is not as it should be.
+pub(crate) fn reason<'a>(health: &'a Value, part: &str) -> Option<&'a str> {
+    let degraded = health["degraded"].as_array()?;
+    degraded.iter().find(|entry| entry["part"] == part)?["reason"].as_str()
+}
+
+/// The value of a series in the text of `/metrics`.
+pub(crate) fn metric(text: &str, series: &str) -> f64 {
+    text.lines()
+        .find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+        .unwrap_or(0.0)
 }
 
 fn by_entity(

@@ -100,7 +100,7 @@ async fn a_refused_token_is_not_tried_again_soon_but_a_new_one_is() {
     let (home, store) = (still_home().await, Store::new().await);
     let folder = tempfile::tempdir().unwrap();
     let (url, file) = (home.url(), folder.path().join("token"));
-    std::fs::write(&file, "wrong-token").unwrap();
+    std::fs::write(&file, "wrong-token-that-is-as-long-as-a-right-one").unwrap();
     let ingestion = Ingestion::with(
         store.port,
         &[

@@ -6,8 +6,18 @@
 )]
 
 mod chain;
+mod clocks;
+mod connection;
+mod data_api_faults;
+mod disk_faults;
 mod events;
 mod faults;
+mod frames;
+mod home_faults;
 mod missing;
+mod process;
 mod registries;
+mod scripted;
+mod stopping;
 mod sudden_end;
+mod tls;

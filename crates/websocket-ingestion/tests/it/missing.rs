@@ -1,24 +1,9 @@
 //! Without Home Assistant, token or data-api: the service runs, serves, and says what is missing.
 
-use serde_json::Value;
-
 use crate::chain::{Ingestion, Store, TOKEN, still_home};
 
-fn reason<'a>(health: &'a Value, part: &str) -> Option<&'a str> {
-    health["degraded"]
-        .as_array()?
-        .iter()
-        .find(|entry| entry["part"] == part)?["reason"]
-        .as_str()
-}
-
 async fn says(ingestion: &Ingestion, part: &str, words: &[&str]) {
-    let health = ingestion
-        .until(&format!("a reason about {part}"), |health| {
-            reason(health, part)
-                .is_some_and(|reason| words.iter().all(|word| reason.contains(word)))
-        })
-        .await;
+    let health = ingestion.says(part, words).await;
     assert_eq!(health["status"], "degraded");
     assert_eq!(ingestion.get("/live").await.0, 200);
     assert_eq!(ingestion.get("/ready").await.0, 200);

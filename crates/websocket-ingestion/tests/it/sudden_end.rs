@@ -1,63 +1,11 @@
 //! kill -9 of the real binary: what was on disk is delivered by the next start.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use home_simulator::Simulator;
-use serde_json::Value;
-use test_support::eventually;
 use tokio::net::TcpListener;
 
-use crate::chain::{Ingestion, PATIENCE, Store, TOKEN, still_home};
-
-/// The binary; killed when dropped.
-struct Process {
-    child: Child,
-    port: u16,
-}
-
-impl Process {
-    fn start(home: &Simulator, store_port: u16, spool: &Path) -> Self {
-        let port = test_support::free_port().unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_websocket-ingestion"))
-            .env_clear()
-            .env("WEBSOCKET_INGESTION_PORT", port.to_string())
-            .env("HA_HTTP_URL", home.url())
-            .env("HA_TOKEN", TOKEN)
-            .env("DATA_API_URL", format!("http://127.0.0.1:{store_port}"))
-            .env("DATA_API_KEY", "key-of-this-test")
-            .env("SPOOL_DIR", spool)
-            .env("BACKFILL_INITIAL_DAYS", "0")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { child, port }
-    }
-
-    async fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) {
-        let url = format!("http://127.0.0.1:{}/health", self.port);
-        let outcome = eventually(what, PATIENCE, async || {
-            let health: Value = reqwest::get(&url).await.ok()?.json().await.ok()?;
-            wanted(&health).then_some(())
-        });
-        outcome.await.unwrap();
-    }
-
-    fn kill(mut self) {
-        // SIGKILL: no handler, no flush.
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
+use crate::chain::{Ingestion, Store, still_home};
+use crate::process::Process;
 
 #[tokio::test]
 async fn a_killed_process_has_its_events_on_disk_after_the_sync_interval() {
@@ -65,7 +13,7 @@ async fn a_killed_process_has_its_events_on_disk_after_the_sync_interval() {
     let home = still_home().await;
     let spool = tempfile::tempdir().unwrap();
     let store_port = test_support::free_port().unwrap();
-    let first = Process::start(&home, store_port, spool.path());
+    let first = Process::start(&home.url(), store_port, spool.path());
     first
         .until("the subscription", |health| {
             health["subscription"]["is_subscribed"] == true
@@ -80,7 +28,7 @@ async fn a_killed_process_has_its_events_on_disk_after_the_sync_interval() {
     first.kill();
 
     let _store = Store::on(TcpListener::bind(("127.0.0.1", store_port)).await.unwrap()).await;
-    let second = Process::start(&home, store_port, spool.path());
+    let second = Process::start(&home.url(), store_port, spool.path());
     second
         .until("an empty spool", |health| {
             health["spool"]["records"] == 0 && health["delivery"]["stored"] == 2000
@@ -98,7 +46,7 @@ async fn kills_at_any_moment_lose_nothing_that_the_history_has() {
     let (home, store) = (still_home().await, Store::new().await);
     let spool = tempfile::tempdir().unwrap();
     // The first event makes the store know from when on to look.
-    let mut process = Process::start(&home, store.port, spool.path());
+    let mut process = Process::start(&home.url(), store.port, spool.path());
     process
         .until("the subscription", |health| {
             health["subscription"]["is_subscribed"] == true
@@ -116,7 +64,7 @@ async fn kills_at_any_moment_lose_nothing_that_the_history_has() {
         tokio::time::sleep(Duration::from_millis(17 * round)).await;
         process.kill();
         home.burst(100).await;
-        process = Process::start(&home, store.port, spool.path());
+        process = Process::start(&home.url(), store.port, spool.path());
         process
             .until("the subscription", |health| {
                 health["subscription"]["is_subscribed"] == true

@@ -77,6 +77,7 @@ fn gap(row: &SqliteRow) -> Result<Gap, sqlx::Error> {
         GapReason::BufferFull,
         GapReason::SpoolFull,
         GapReason::SpoolDamaged,
+        GapReason::Unreadable,
     ];
     let closures = [GapClosure::Backfill, GapClosure::Unrecoverable];
     Ok(Gap {
