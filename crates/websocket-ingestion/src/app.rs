@@ -23,6 +23,7 @@ use crate::filter::Filter;
 use crate::gaps::Gaps;
 use crate::home_assistant::supervisor;
 use crate::http;
+use crate::live::Live;
 use crate::sink::DataApiSink;
 use crate::spool::Spool;
 use crate::status::Status;
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) data_api: DataApi,
     pub(crate) sink: DataApiSink,
     pub(crate) import: Arc<Import>,
+    pub(crate) live: Arc<Live>,
 }
 
 /// Up to which instant the history before the first start is still to be read.
@@ -107,6 +109,7 @@ impl App {
             data_api,
             sink,
             import: Arc::default(),
+            live: Arc::new(Live::new(config.max_clients, tasks.closing())),
             config: Arc::new(config),
         };
         tracing::info!("websocket-ingestion serves on http://{address}");
@@ -129,6 +132,7 @@ impl App {
             },
         };
         tasks.spawn("delivery", delivery.run(stop.clone()));
+        inform(&shared, tasks);
         let (gaps, client, reporting) = (
             Arc::clone(&shared.gaps),
             shared.data_api.clone(),
@@ -146,6 +150,31 @@ impl App {
         });
         Ok(Self { address })
     }
+}
+
+/// Starts what serves the clients of `/ws` and `/ws/status`.
+fn inform(shared: &Shared, tasks: &Tasks) {
+    let (house, feed, pulse, clients) = (
+        shared.clone(),
+        Arc::clone(&shared.live),
+        shared.clone(),
+        Arc::clone(&shared.live),
+    );
+    let (stop, stop_feed, stop_pulse) = (tasks.stopping(), tasks.stopping(), tasks.stopping());
+    tasks.spawn("house-status", async move {
+        house.live.house.run(&house, stop).await
+    });
+    tasks.spawn(
+        "live-events",
+        async move { feed.events.run(stop_feed).await },
+    );
+    tasks.spawn("pulse", async move {
+        pulse.live.pulse.run(&pulse, stop_pulse).await
+    });
+    tasks.serve(
+        "live-clients",
+        async move { clients.clients.until_gone().await },
+    );
 }
 
 fn open_spool(config: &Config, status: &Status) -> Result<Spool, Failure> {

@@ -47,6 +47,12 @@ impl Enrichment {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = places;
     }
 
+    /// The area of an entity.
+    pub(crate) fn area(&self, entity_id: &str) -> Option<String> {
+        let places = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        places.get(entity_id)?.area_id.clone()
+    }
+
     /// Says of a change where it happened.
     pub(crate) fn place(&self, change: &mut NewEvent) {
         if let Some(place) = self

@@ -22,7 +22,7 @@ use crate::app::Shared;
 use crate::lines::{Line, Lines};
 use crate::sink::{Loss, Sink};
 use crate::status::LinkState;
-use crate::{backfill, normalize};
+use crate::{backfill, house, normalize};
 
 /// Largest message that is taken: answers about large homes have tens of megabytes.
 const MAX_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
@@ -220,9 +220,9 @@ fn take(
                 changes.filtered += 1;
                 return Ok(None);
             }
-            Line::of(&change)
-                .map(Some)
-                .map_err(|error| error.to_string())
+            let line = Line::of(&change).map_err(|error| error.to_string())?;
+            shared.live.publish(&change, &line);
+            Ok(Some(line))
         });
     match written {
         Ok(line) => changes.lines.extend(line),
@@ -248,6 +248,7 @@ async fn conduct(shared: &Shared, calls: &Calls, line: &Connection) -> End {
         end = ping(shared, calls) => end,
         error = line.registry.keep(shared, calls) => End::Lost(format!("cannot read the registries: {error}")),
         end = fill(shared, calls, line) => end,
+        never = house::read_states(shared, calls) => match never {},
     }
 }
 

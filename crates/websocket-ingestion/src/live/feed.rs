@@ -1,0 +1,170 @@
+//! Every event, from the reader to the clients that want it: written as JSON once for all of them.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::ws::Utf8Bytes;
+use common::api::events::NewEvent;
+use common::lifecycle::Failure;
+use serde::Serialize;
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Messages that a client may be behind; Home Assistant lets its own clients be as far behind.
+pub(crate) const BACKLOG: usize = 4096;
+/// Messages that are handed to a client, or made for all, at once.
+pub(crate) const AT_ONCE: usize = 256;
+
+/// The way of the events to the clients.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    listeners: Arc<AtomicUsize>,
+    waiting: mpsc::Sender<NewEvent>,
+    incoming: Mutex<Option<mpsc::Receiver<NewEvent>>>,
+    told: broadcast::Sender<Utf8Bytes>,
+    missed: AtomicU64,
+}
+
+/// One client's ear.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    told: broadcast::Receiver<Utf8Bytes>,
+    listeners: Arc<AtomicUsize>,
+}
+
+/// What came for a client.
+#[derive(Debug)]
+pub(crate) enum Came {
+    /// These messages.
+    Messages(Vec<Utf8Bytes>),
+    /// So many that it was too slow to take.
+    Overflow(u64),
+}
+
+#[derive(Serialize)]
+struct Push<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    channel: &'static str,
+    id: String,
+    event: &'a NewEvent,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        let (waiting, incoming) = mpsc::channel(BACKLOG);
+        Self {
+            listeners: Arc::default(),
+            waiting,
+            incoming: Mutex::new(Some(incoming)),
+            told: broadcast::Sender::new(BACKLOG),
+            missed: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Feed {
+    /// Takes note of a change, if anybody listens. Never waits.
+    pub(crate) fn note(&self, change: &NewEvent) {
+        if self.listeners.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        match self.waiting.try_reserve() {
+            Ok(place) => place.send(change.clone()),
+            Err(_) => {
+                self.missed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// A new ear.
+    pub(crate) fn subscribe(&self) -> Subscription {
+        self.listeners.fetch_add(1, Ordering::Relaxed);
+        Subscription {
+            told: self.told.subscribe(),
+            listeners: Arc::clone(&self.listeners),
+        }
+    }
+
+    /// Writes for the clients what the reader noted, until the process stops.
+    pub(crate) async fn run(&self, stop: CancellationToken) -> Result<(), Failure> {
+        let incoming = self
+            .incoming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let mut incoming = incoming.ok_or("the events for clients are handed out already")?;
+        let mut changes = Vec::with_capacity(AT_ONCE);
+        loop {
+            tokio::select! {
+                _ = incoming.recv_many(&mut changes, AT_ONCE) => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+            for change in changes.drain(..) {
+                self.tell(&Push {
+                    kind: "event",
+                    channel: "events",
+                    id: format!("{}@{}", change.entity_id, change.last_updated.get()),
+                    event: &change,
+                });
+            }
+            let missed = self.missed.swap(0, Ordering::Relaxed);
+            if missed > 0 {
+                lost("feed", missed);
+                self.tell(&overflow(missed));
+            }
+        }
+    }
+
+    fn tell(&self, message: &impl Serialize) {
+        match serde_json::to_string(message) {
+            // Nobody may listen any more.
+            Ok(text) => drop(self.told.send(text.into())),
+            Err(error) => tracing::debug!(%error, "a change cannot be written for clients"),
+        }
+    }
+}
+
+/// Counts messages that did not reach a client.
+pub(crate) fn lost(reason: &'static str, count: u64) {
+    metrics::counter!("homeiq_live_messages_dropped_total", "reason" => reason).increment(count);
+}
+
+/// Tells a client that it missed something, and how much.
+pub(crate) fn overflow(dropped: u64) -> serde_json::Value {
+    serde_json::json!({"type": "overflow", "channel": "events", "dropped": dropped,
+        "message": format!("{dropped} events were not sent; GET /api/v1/events of data-api has them")})
+}
+
+impl Subscription {
+    /// Waits for what comes next. Can be given up at any time without losing anything.
+    pub(crate) async fn next(&mut self) -> Came {
+        let mut messages = match self.told.recv().await {
+            Ok(message) => vec![message],
+            Err(RecvError::Lagged(dropped)) => return Came::Overflow(dropped),
+            // The sender lives as long as the service.
+            Err(RecvError::Closed) => std::future::pending().await,
+        };
+        while messages.len() < AT_ONCE {
+            match self.told.try_recv() {
+                Ok(message) => messages.push(message),
+                // Noticed again at the next turn, with all that was lost until then.
+                Err(TryRecvError::Lagged(dropped)) => return Came::Overflow(dropped),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        Came::Messages(messages)
+    }
+
+    /// Messages that wait.
+    pub(crate) fn behind(&self) -> u64 {
+        self.told.len() as u64
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.listeners.fetch_sub(1, Ordering::Relaxed);
+    }
+}
