@@ -172,12 +172,12 @@ impl Line {
 
     /// Sends messages; a client that does not take them in time is slow.
     pub(super) async fn send(&mut self, messages: Vec<Utf8Bytes>) -> Result<(), Over> {
-        let mut unsent = 0;
+        let mut unsent = messages.len() as u64;
         let socket = &mut self.socket;
         let sending = async {
             for message in messages {
-                unsent += 1;
                 socket.feed(Message::Text(message)).await?;
+                unsent -= 1;
             }
             socket.flush().await
         };
@@ -247,8 +247,12 @@ impl Line {
                 reason: "".into(),
             };
             self.socket.send(Message::Close(Some(frame))).await?;
-            // Until the client has heard it: else the end of the connection may overtake what was said.
+            // Until the client has heard it: else the end of the connection may overtake what was said. A message that is
+            // too large stays in the way of any other, so that there is nothing to wait for but time.
             while let Some(Ok(_)) = self.socket.recv().await {}
+            if over == Over::TooLarge {
+                tokio::time::sleep(LAST_WORDS).await;
+            }
             Ok::<(), axum::Error>(())
         };
         // Who does not listen any more cannot be told.

@@ -120,6 +120,11 @@ impl Ingestion {
         }
     }
 
+    /// Base address, such as `http://127.0.0.1:8001`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         let response = self
             .http

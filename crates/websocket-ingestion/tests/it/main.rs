@@ -8,6 +8,10 @@
 mod chain;
 mod events;
 mod faults;
+mod house;
+mod live;
+mod metrics;
 mod missing;
 mod registries;
+mod socket;
 mod sudden_end;
