@@ -151,15 +151,15 @@ impl Pulse {
             }
             let facts = shared.status.facts();
             self.lock().add(Look::now(&facts), shared.clock.now());
-            if self.state.receiver_count() == 0 {
-                continue;
-            }
             let state = status::standing(shared, &facts);
             quiet += 1;
             if state != told || quiet >= TELL_EVERY {
-                self.state
-                    .send_replace(status::message(shared).to_string().into());
                 (told, quiet) = (state, 0);
+                // Whoever subscribes is told the state then, so that nobody but those who listen now needs this.
+                if self.state.receiver_count() > 0 {
+                    self.state
+                        .send_replace(status::message(shared).to_string().into());
+                }
             }
         }
     }
