@@ -91,16 +91,18 @@ impl House {
             return;
         };
         let attributes = change.attributes.as_ref().filter(|_| kind.has_attributes());
-        let change_now = Change {
-            kind,
-            state: change.state.clone(),
-            attributes: attributes.cloned(),
-            at: change.last_updated,
-        };
         let mut inbox = self.inbox();
         if let Some(known) = inbox.changes.get_mut(&change.entity_id) {
-            *known = change_now;
+            known.state.clone_from(&change.state);
+            known.attributes = attributes.cloned();
+            known.at = change.last_updated;
         } else if inbox.changes.len() < MAX_ENTITIES {
+            let change_now = Change {
+                kind,
+                state: change.state.clone(),
+                attributes: attributes.cloned(),
+                at: change.last_updated,
+            };
             inbox.changes.insert(change.entity_id.clone(), change_now);
             drop(inbox);
             self.changed.notify_one();

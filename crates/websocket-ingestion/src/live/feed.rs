@@ -114,6 +114,8 @@ impl Feed {
                 lost("feed", missed);
                 self.tell(&overflow(missed));
             }
+            // The clients take these before there are more.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -166,5 +168,81 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.listeners.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::api::events::Origin;
+    use common::instant::UtcMicros;
+
+    use super::*;
+
+    fn change(n: usize) -> NewEvent {
+        NewEvent {
+            entity_id: "sensor.a".parse().unwrap(),
+            state: Some(n.to_string()),
+            attributes: None,
+            last_changed: None,
+            last_updated: UtcMicros::default().plus_seconds(n as i64),
+            context: None,
+            origin: Origin::Live,
+            startup: None,
+            device_id: None,
+            area_id: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn with_nobody_listening_nothing_is_kept() {
+        let feed = Feed::default();
+        feed.note(&change(1));
+        assert_eq!(feed.waiting.capacity(), BACKLOG);
+        drop(feed.subscribe());
+        feed.note(&change(2));
+        assert_eq!(feed.waiting.capacity(), BACKLOG);
+    }
+
+    #[tokio::test]
+    async fn more_at_once_than_can_be_written_is_told_to_all_who_listen() {
+        let feed = Feed::default();
+        let mut ear = feed.subscribe();
+        for n in 0..BACKLOG + 7 {
+            feed.note(&change(n));
+        }
+        let stop = CancellationToken::new();
+        let listening = async {
+            let (mut events, mut told) = (0, None);
+            while told.is_none() || events < BACKLOG {
+                let Came::Messages(messages) = ear.next().await else {
+                    panic!("this client is quick enough")
+                };
+                for message in messages {
+                    let message: serde_json::Value = serde_json::from_str(&message).unwrap();
+                    match message["type"].as_str() {
+                        Some("event") => events += 1,
+                        _ => told = message["dropped"].as_u64(),
+                    }
+                }
+            }
+            stop.cancel();
+            told
+        };
+        let (told, ended) = tokio::join!(listening, feed.run(stop.clone()));
+        ended.unwrap();
+        assert_eq!(told, Some(7));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_too_far_behind_hears_by_how_much() {
+        let feed = Feed::default();
+        let mut ear = feed.subscribe();
+        for n in 0..BACKLOG + 5 {
+            feed.tell(&n);
+        }
+        let Came::Overflow(dropped) = ear.next().await else {
+            panic!("it was behind by more than is kept")
+        };
+        assert_eq!(dropped, 5);
     }
 }

@@ -79,6 +79,15 @@ impl Ingestion {
     }
 
     pub(crate) async fn with(store_port: u16, settings: &[(&str, &str)]) -> Self {
+        Self::with_timing(store_port, settings, |_| ()).await
+    }
+
+    /// The same with other waits.
+    pub(crate) async fn with_timing(
+        store_port: u16,
+        settings: &[(&str, &str)],
+        adjust: impl FnOnce(&mut Timing),
+    ) -> Self {
         let data_api = format!("http://127.0.0.1:{store_port}");
         let spool = tempfile::tempdir().unwrap();
         let given = [
@@ -102,6 +111,7 @@ impl Ingestion {
             recorder_lag: Duration::from_secs(2),
             ..Timing::default()
         };
+        adjust(&mut config.timing);
         let client = DataApi::new(config.data_api.clone()).unwrap();
         let (tasks, _ends) = Tasks::new();
         let app = websocket_ingestion::App::start(config, &tasks, Clock::system())

@@ -242,6 +242,34 @@ async fn a_client_that_does_not_read_is_told_and_let_go_of_and_holds_up_nobody()
 }
 
 #[tokio::test]
+async fn a_client_that_shows_no_life_is_let_go_of_and_one_that_answers_pings_is_not() {
+    let port = test_support::free_port().unwrap();
+    let ingestion = Ingestion::with_timing(port, &[("WEBSOCKET_MAX_CLIENTS", "2")], |timing| {
+        timing.client_ping_every = Duration::from_millis(100);
+    })
+    .await;
+    let mut alive = Socket::open(&ingestion).await;
+    let mut dead = Socket::open(&ingestion).await;
+    // Reading answers pings. A minute of silence would be longer than the patience of this test.
+    let hears = async { alive.next(Duration::from_secs(60)).await };
+    let place = async {
+        let free = async || {
+            let mut third = dial(&ingestion, "/ws", None).await.unwrap();
+            (third.hear().await["type"] == "connection").then_some(())
+        };
+        test_support::eventually("the place of the dead", PATIENCE, free).await
+    };
+    tokio::select! {
+        heard = hears => panic!("the living was let go of: {heard:?}"),
+        free = place => free.unwrap(),
+    }
+    // Its answers to the pings, which it finds now, may break the connection before it finds the goodbye.
+    let (_, Closed(code)) = dead.read_out().await;
+    assert!(matches!(code, Some(1001) | None), "{code:?}");
+    assert_eq!(alive.ask(&json!({"type": "ping"})).await["type"], "pong");
+}
+
+#[tokio::test]
 async fn one_client_too_many_is_told_so() {
     let ingestion = alone(&[("WEBSOCKET_MAX_CLIENTS", "2")]).await;
     let (first, _second) = (
