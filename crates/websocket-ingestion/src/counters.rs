@@ -56,15 +56,23 @@ const DROP_REASONS: [&str; 11] = [
 ];
 
 /// Why a connection is made again.
-const RECONNECT_REASONS: [&str; 3] = ["token_refused", "not_connected", "lost"];
+const RECONNECT_REASONS: [&str; 6] = [
+    "token_refused",
+    "not_connected",
+    "closed",
+    "no_answer",
+    "refused",
+    "lost",
+];
 
 /// Why events may be missing.
-const GAP_REASONS: [&str; 5] = [
+const GAP_REASONS: [&str; 6] = [
     "disconnected",
     "not_running",
     "buffer_full",
     "spool_full",
     "spool_damaged",
+    "unreadable",
 ];
 
 /// Names all of them. The recorder must be there already.

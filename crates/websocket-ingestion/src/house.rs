@@ -40,14 +40,7 @@ const REGISTRY_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct House {
     inbox: Mutex<Inbox>,
     changed: Notify,
-    /// Whether the registries have been read once, and of what unit the home's temperatures are.
-    registries: watch::Sender<Option<Registries>>,
     view: watch::Sender<Option<Arc<View>>>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Registries {
-    unit: Option<String>,
 }
 
 /// What has not been taken into account yet.
@@ -59,7 +52,6 @@ struct Inbox {
     snapshot: Option<Snapshot>,
     /// They are being read: until they are there, changes wait.
     is_reading: bool,
-    areas_changed: bool,
 }
 
 type Snapshot = Vec<(EntityId, Seen)>;
@@ -78,7 +70,6 @@ impl Default for House {
         Self {
             inbox: Mutex::default(),
             changed: Notify::new(),
-            registries: watch::Sender::new(None),
             view: watch::Sender::new(None),
         }
     }
@@ -111,20 +102,6 @@ impl House {
         }
     }
 
-    /// The registries were read, or cannot be: areas may be others now.
-    pub(crate) fn areas_changed(&self, home: Option<&serde_json::Value>) {
-        let unit = home.and_then(|home| home["unit_system"]["temperature"].as_str());
-        let unit = unit.map(|unit| unit.trim_start_matches('°').to_owned());
-        self.registries.send_modify(|known| {
-            let before = known.take().unwrap_or_default();
-            *known = Some(Registries {
-                unit: unit.or(before.unit),
-            });
-        });
-        self.inbox().areas_changed = true;
-        self.changed.notify_one();
-    }
-
     /// How it stands; nothing before the states were read for the first time.
     pub(crate) fn view(&self) -> Option<Arc<View>> {
         self.view.borrow().clone()
@@ -141,10 +118,15 @@ impl House {
         shared: &Shared,
         stop: CancellationToken,
     ) -> Result<(), Failure> {
-        let mut rooms = Rooms::default();
+        let (mut rooms, mut readings) = (Rooms::default(), shared.enrichment.readings());
         loop {
             tokio::select! {
                 () = self.changed.notified() => {}
+                // Lights may be in other areas now, and temperatures of another unit.
+                Ok(()) = readings.changed() => {
+                    rooms.touch(Kind::Light);
+                    rooms.touch(Kind::Climate);
+                }
                 () = stop.cancelled() => return Ok(()),
             }
             tokio::select! {
@@ -178,9 +160,6 @@ impl House {
             if inbox.is_reading && inbox.snapshot.is_none() {
                 return false;
             }
-            if std::mem::take(&mut inbox.areas_changed) {
-                rooms.touch(Kind::Light);
-            }
             (inbox.snapshot.take(), std::mem::take(&mut inbox.changes))
         };
         let is_all = snapshot.is_some();
@@ -203,11 +182,7 @@ impl House {
 
     /// Writes the sections that may have become others.
     fn show(&self, enrichment: &Enrichment, rooms: &mut Rooms) {
-        let unit = self
-            .registries
-            .borrow()
-            .as_ref()
-            .and_then(|known| known.unit.clone());
+        let unit = enrichment.readings().borrow().temperature_unit.clone();
         let unit = unit.as_deref().unwrap_or("C");
         let before = self.view();
         let area = |entity_id: &str| enrichment.area(entity_id);
@@ -243,8 +218,8 @@ pub(crate) async fn read_states(shared: &Shared, calls: &Calls) -> Infallible {
 }
 
 async fn read(shared: &Shared, calls: &Calls) -> Result<Snapshot, CallFailed> {
-    let mut registries = shared.live.house.registries.subscribe();
-    let placed = registries.wait_for(Option::is_some);
+    let mut readings = shared.enrichment.readings();
+    let placed = readings.wait_for(|reading| reading.number > 0);
     // Late registries cost the lights their areas for a while, nothing more.
     drop(tokio::time::timeout(REGISTRY_PATIENCE, placed).await);
     let answer = calls.call(json!({"type": "get_states"})).await?;

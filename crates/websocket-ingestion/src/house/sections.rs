@@ -89,7 +89,8 @@ fn section(
         Kind::Climate => {
             let all = entities.map(|(entity_id, seen)| {
                 let shown = &seen.shown;
-                let unit = shown.unit.as_deref().map_or(unit, |own| own.trim_start_matches('°'));
+                let unit = shown.unit.as_deref().unwrap_or(unit);
+                let unit = unit.trim_start_matches('°');
                 json!({"entity_id": entity_id, "friendly_name": shown.name.as_deref().unwrap_or_default(),
                     "current_temperature": shown.current_temperature, "target_temperature": shown.target_temperature,
                     "hvac_mode": seen.state, "unit": unit})

@@ -1,7 +1,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::registry;
 
 fn at(second: i64) -> UtcMicros {
     UtcMicros::default().plus_seconds(second)
@@ -231,14 +230,8 @@ fn a_light_moves_with_its_area_when_the_registries_are_read_again() {
     let mut scene = Scene::default();
     scene.connect(vec![state("light.a", "on", &json!({}), 1)], &[]);
     for area in ["hall", "attic"] {
-        scene.enrichment.replace(&registry::Registries {
-            devices: vec![],
-            entities: vec![json!({"entity_id": "light.a", "area_id": area})],
-            areas: vec![],
-            services: Value::Null,
-            home: Value::Null,
-        });
-        scene.house.areas_changed(None);
+        scene.enrichment.say(&[("light.a", area)], None);
+        scene.rooms.touch(Kind::Light);
         let want = json!([{"area": area, "on_count": 1, "off_count": 0}]);
         assert_eq!(scene.look()["lights_by_area"], want);
     }
@@ -247,10 +240,7 @@ fn a_light_moves_with_its_area_when_the_registries_are_read_again() {
 #[test]
 fn the_unit_of_temperatures_is_that_of_the_home() {
     let mut scene = Scene::default();
-    scene
-        .house
-        .areas_changed(Some(&json!({"unit_system": {"temperature": "°F"}})));
-    scene.house.areas_changed(None);
+    scene.enrichment.say(&[], Some("°F"));
     let seen = scene.connect(vec![state("climate.a", "heat", &json!({}), 1)], &[]);
     assert_eq!(seen["climate"][0]["unit"], "F");
 }
