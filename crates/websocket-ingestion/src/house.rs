@@ -242,8 +242,8 @@ fn snapshot(shared: &Shared, answer: &str) -> Result<Snapshot, serde_json::Error
         };
         let mut event = NewEvent {
             entity_id,
-            state: Some(state.state),
-            attributes: state.attributes,
+            state: Some(state.state.into_owned()),
+            attributes: state.attributes.map(ToOwned::to_owned),
             last_changed: None,
             last_updated: state.last_updated,
             context: None,
@@ -262,7 +262,7 @@ fn snapshot(shared: &Shared, answer: &str) -> Result<Snapshot, serde_json::Error
     Ok(found)
 }
 
-fn relevant(text: &str) -> Option<(EntityId, Kind, State)> {
+fn relevant(text: &str) -> Option<(EntityId, Kind, State<'_>)> {
     #[derive(Deserialize)]
     struct Name {
         entity_id: String,

@@ -1,7 +1,7 @@
 //! What the clients of `/ws` and `/ws/status` are sent as it happens.
 //!
-//! The reader hands a change over and goes on: with nobody listening that is one look at a number, and with a hundred it is no
-//! more than a reference to the line that was written for data-api. Everything else (JSON, clients, their slowness) happens in other tasks, each with a bound.
+//! The reader hands a change over and goes on: with nobody listening that is one look at a number, and with a hundred no more than
+//! a reference to the line that was written for data-api. Everything else happens in other tasks, each with a bound.
 
 mod clients;
 mod feed;

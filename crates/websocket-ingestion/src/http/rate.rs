@@ -8,6 +8,9 @@ use crate::app::Shared;
 use crate::config::Home;
 use crate::status::LinkState;
 
+/// Size of a usual event: the queue is bounded in bytes, and this says of how many events that is, about.
+const EVENT_BYTES: usize = 1024;
+
 /// How many events come in and go out. Rates are those of the last minute and the last hour.
 #[utoipa::path(get, path = "/api/v1/event-rate", tag = "status", responses((status = 200, description = "Rates and counts")))]
 pub(super) async fn event_rate(State(shared): State<Shared>) -> Json<Value> {
@@ -40,7 +43,7 @@ pub(super) async fn event_rate(State(shared): State<Shared>) -> Json<Value> {
             "processing_rate_per_second": rounded(rates.processed_per_second),
             "average_processing_time_ms": rounded(facts.lag_seconds.unwrap_or(0.0) * 1000.0),
             "queue_size": shared.buffer.len(),
-            "queue_maxsize": shared.config.buffer_events,
+            "queue_maxsize": shared.config.buffer_bytes / EVENT_BYTES,
             "uptime_seconds": uptime,
             "last_processing_time": rates.last_processed,
             "event_handlers_count": 1,

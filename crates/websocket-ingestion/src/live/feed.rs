@@ -1,15 +1,18 @@
 //! Every event, from the reader to the clients that want it: written as JSON once for all of them.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
-use common::api::events::NewEvent;
 use common::lifecycle::Failure;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+use crate::lines::Line;
 
 /// Messages that a client may be behind; Home Assistant lets its own clients be as far behind.
 pub(crate) const BACKLOG: usize = 4096;
@@ -20,8 +23,8 @@ pub(crate) const AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Feed {
     listeners: Arc<AtomicUsize>,
-    waiting: mpsc::Sender<NewEvent>,
-    incoming: Mutex<Option<mpsc::Receiver<NewEvent>>>,
+    waiting: mpsc::Sender<Line>,
+    incoming: Mutex<Option<mpsc::Receiver<Line>>>,
     told: broadcast::Sender<Utf8Bytes>,
     missed: AtomicU64,
 }
@@ -48,7 +51,25 @@ struct Push<'a> {
     kind: &'static str,
     channel: &'static str,
     id: String,
-    event: &'a NewEvent,
+    event: &'a RawValue,
+}
+
+/// As much of an event as its id needs.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    entity_id: Cow<'a, str>,
+}
+
+/// The message about an event.
+fn push(line: &Line) -> Result<String, serde_json::Error> {
+    let Named { entity_id } = serde_json::from_slice(&line.json)?;
+    serde_json::to_string(&Push {
+        kind: "event",
+        channel: "events",
+        id: format!("{entity_id}@{}", line.at.get()),
+        event: serde_json::from_slice(&line.json)?,
+    })
 }
 
 impl Default for Feed {
@@ -65,13 +86,13 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// Takes note of a change, if anybody listens. Never waits.
-    pub(crate) fn note(&self, change: &NewEvent) {
+    /// Takes note of an event, if anybody listens. Never waits, copies nothing.
+    pub(crate) fn note(&self, line: &Line) {
         if self.listeners.load(Ordering::Relaxed) == 0 {
             return;
         }
         match self.waiting.try_reserve() {
-            Ok(place) => place.send(change.clone()),
+            Ok(place) => place.send(line.clone()),
             Err(_) => {
                 self.missed.fetch_add(1, Ordering::Relaxed);
             }
@@ -95,35 +116,30 @@ impl Feed {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let mut incoming = incoming.ok_or("the events for clients are handed out already")?;
-        let mut changes = Vec::with_capacity(AT_ONCE);
+        let mut lines = Vec::with_capacity(AT_ONCE);
         loop {
             tokio::select! {
-                _ = incoming.recv_many(&mut changes, AT_ONCE) => {}
+                _ = incoming.recv_many(&mut lines, AT_ONCE) => {}
                 () = stop.cancelled() => return Ok(()),
             }
-            for change in changes.drain(..) {
-                self.tell(&Push {
-                    kind: "event",
-                    channel: "events",
-                    id: format!("{}@{}", change.entity_id, change.last_updated.get()),
-                    event: &change,
-                });
+            for line in lines.drain(..) {
+                self.tell(push(&line));
             }
             let missed = self.missed.swap(0, Ordering::Relaxed);
             if missed > 0 {
                 lost("feed", missed);
-                self.tell(&overflow(missed));
+                self.tell(Ok(overflow(missed).to_string()));
             }
             // The clients take these before there are more.
             tokio::task::yield_now().await;
         }
     }
 
-    fn tell(&self, message: &impl Serialize) {
-        match serde_json::to_string(message) {
+    fn tell(&self, message: Result<String, serde_json::Error>) {
+        match message {
             // Nobody may listen any more.
             Ok(text) => drop(self.told.send(text.into())),
-            Err(error) => tracing::debug!(%error, "a change cannot be written for clients"),
+            Err(error) => tracing::debug!(%error, "an event cannot be written for clients"),
         }
     }
 }
@@ -173,33 +189,16 @@ impl Drop for Subscription {
 
 #[cfg(test)]
 mod tests {
-    use common::api::events::Origin;
-    use common::instant::UtcMicros;
-
     use super::*;
-
-    fn change(n: usize) -> NewEvent {
-        NewEvent {
-            entity_id: "sensor.a".parse().unwrap(),
-            state: Some(n.to_string()),
-            attributes: None,
-            last_changed: None,
-            last_updated: UtcMicros::default().plus_seconds(n as i64),
-            context: None,
-            origin: Origin::Live,
-            startup: None,
-            device_id: None,
-            area_id: None,
-        }
-    }
+    use crate::buffer::tests::line;
 
     #[tokio::test]
     async fn with_nobody_listening_nothing_is_kept() {
         let feed = Feed::default();
-        feed.note(&change(1));
+        feed.note(&line(1));
         assert_eq!(feed.waiting.capacity(), BACKLOG);
         drop(feed.subscribe());
-        feed.note(&change(2));
+        feed.note(&line(2));
         assert_eq!(feed.waiting.capacity(), BACKLOG);
     }
 
@@ -207,8 +206,8 @@ mod tests {
     async fn more_at_once_than_can_be_written_is_told_to_all_who_listen() {
         let feed = Feed::default();
         let mut ear = feed.subscribe();
-        for n in 0..BACKLOG + 7 {
-            feed.note(&change(n));
+        for n in 0..BACKLOG as i64 + 7 {
+            feed.note(&line(n));
         }
         let stop = CancellationToken::new();
         let listening = async {
@@ -238,7 +237,7 @@ mod tests {
         let feed = Feed::default();
         let mut ear = feed.subscribe();
         for n in 0..BACKLOG + 5 {
-            feed.tell(&n);
+            feed.tell(Ok(n.to_string()));
         }
         let Came::Overflow(dropped) = ear.next().await else {
             panic!("it was behind by more than is kept")

@@ -220,7 +220,17 @@ async fn the_state_of_the_service_is_told_at_once_and_when_it_changes() {
 #[tokio::test]
 async fn a_client_that_does_not_read_is_told_and_let_go_of_and_holds_up_nobody() {
     let (home, store) = (still_home().await, Store::new().await);
-    let ingestion = Ingestion::start(&home, store.port).await;
+    let url = home.url();
+    let settings = [
+        ("HA_HTTP_URL", url.as_str()),
+        ("HA_TOKEN", TOKEN),
+        ("BACKFILL_INITIAL_DAYS", "0"),
+    ];
+    // However long this test takes, the client is there again in time to hear what it missed.
+    let ingestion = Ingestion::with_timing(store.port, &settings, |timing| {
+        timing.client_patience = Duration::from_secs(120);
+    })
+    .await;
     ingestion.subscribed().await;
     let mut slow = Socket::subscribed(&ingestion, &["events"]).await;
     let mut fast = Socket::subscribed(&ingestion, &["events"]).await;
