@@ -3,7 +3,7 @@
 use crate::live::LeaveReason;
 
 /// Counters without labels.
-const COUNTERS: [(&str, &str); 4] = [
+const COUNTERS: [(&str, &str); 5] = [
     (
         "homeiq_events_received_total",
         "Events received from Home Assistant.",
@@ -11,6 +11,10 @@ const COUNTERS: [(&str, &str); 4] = [
     (
         "homeiq_backfill_rows_total",
         "Rows that reading the history added.",
+    ),
+    (
+        "homeiq_renames_untold_total",
+        "Renamed entities that data-api was not told of.",
     ),
     (
         "homeiq_ingest_delivered_total",

@@ -130,3 +130,48 @@ async fn check_4_every_service_of_home_assistant_arrives_at_data_api() {
     .await
     .unwrap();
 }
+
+#[tokio::test]
+async fn check_6_an_entity_that_moves_has_its_new_area_within_seconds() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let ingestion = Ingestion::start(&home, store.port).await;
+    let entities = eventually("the registries", PATIENCE, async || {
+        let entities = ingestion.client.entities().await.ok()?;
+        (entities.count > 10).then_some(entities)
+    })
+    .await
+    .unwrap();
+    let in_kitchen = |entity: &&common::api::registry::Entity| {
+        entity.domain == "light" && entity.area_id.as_deref() == Some("kitchen")
+    };
+    let moved = entities.entities.iter().find(in_kitchen).unwrap();
+    home.put(
+        home_simulator::Registry::Entities,
+        json!({"entity_id": moved.entity_id, "area_id": "attic"}),
+    );
+    let begun = Instant::now();
+    eventually("the house with the move", PATIENCE, async || {
+        let (_, house) = ingestion.get("/api/status/house").await;
+        let areas = house["lights_by_area"].as_array()?;
+        areas
+            .iter()
+            .any(|area| area["area"] == "attic")
+            .then_some(())
+    })
+    .await
+    .unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    home.set_state(&moved.entity_id, "on");
+    home.set_state(&moved.entity_id, "off");
+    let query = EventQuery {
+        entity_id: Some(moved.entity_id.clone()),
+        limit: Some(1),
+        ..EventQuery::default()
+    };
+    eventually("an event from there", PATIENCE, async || {
+        let page = ingestion.client.events(&query).await.ok()?;
+        (page.events.first()?.area_id.as_deref() == Some("attic")).then_some(())
+    })
+    .await
+    .unwrap();
+}
