@@ -16,6 +16,8 @@ pub mod http;
 #[cfg(feature = "service")]
 pub mod lifecycle;
 #[cfg(feature = "service")]
+pub mod process;
+#[cfg(feature = "service")]
 pub mod program;
 #[cfg(feature = "service")]
 pub mod retry;

@@ -1,6 +1,7 @@
 //! The HTTP API: one module per resource, and what stands around them.
 
 mod auth;
+mod counters;
 mod events;
 mod gaps;
 mod home;

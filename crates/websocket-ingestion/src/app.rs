@@ -25,6 +25,7 @@ use crate::gaps::Gaps;
 use crate::home_assistant::supervisor;
 use crate::home_time::HomeTime;
 use crate::http;
+use crate::live::Live;
 use crate::sink::{DataApiSink, Loss};
 use crate::spool::Spool;
 use crate::status::Status;
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     /// Set when data-api has said what is stored already. Before that nothing is sent to it: what is newest there would no longer
     /// say when the last run ended.
     pub(crate) looked_back: Arc<SetOnce<()>>,
+    pub(crate) live: Arc<Live>,
 }
 
 impl Shared {
@@ -128,6 +130,7 @@ impl App {
             sink,
             import: Arc::default(),
             looked_back,
+            live: Arc::new(Live::new(config.max_clients, tasks.closing())),
             config: Arc::new(config),
         };
         tracing::info!("websocket-ingestion serves on http://{address}");
@@ -151,6 +154,7 @@ impl App {
             limits,
         );
         tasks.spawn("delivery", delivery.run(stop.clone()));
+        inform(&shared, tasks);
         let (gaps, client, reporting) = (
             Arc::clone(&shared.gaps),
             shared.data_api.clone(),
@@ -171,6 +175,31 @@ impl App {
         tasks.spawn("home-assistant", supervisor::run(shared, stop));
         Ok(Self { address })
     }
+}
+
+/// Starts what serves the clients of `/ws` and `/ws/status`.
+fn inform(shared: &Shared, tasks: &Tasks) {
+    let (house, feed, pulse, clients) = (
+        shared.clone(),
+        Arc::clone(&shared.live),
+        shared.clone(),
+        Arc::clone(&shared.live),
+    );
+    let (stop, stop_feed, stop_pulse) = (tasks.stopping(), tasks.stopping(), tasks.stopping());
+    tasks.spawn("house-status", async move {
+        house.live.house.run(&house, stop).await
+    });
+    tasks.spawn(
+        "live-events",
+        async move { feed.events.run(stop_feed).await },
+    );
+    tasks.spawn("pulse", async move {
+        pulse.live.pulse.run(&pulse, stop_pulse).await
+    });
+    tasks.serve(
+        "live-clients",
+        async move { clients.clients.until_gone().await },
+    );
 }
 
 fn open_spool(

@@ -40,8 +40,25 @@ pub struct Config {
     pub filter: FilterSource,
     /// Web pages that may call.
     pub cors: CorsOrigins,
+    /// Most messages that a client of `/ws` may send in the window.
+    pub client_messages: usize,
+    /// That window.
+    pub client_messages_window: Duration,
+    /// Most clients of `/ws` and `/ws/status` together.
+    pub max_clients: usize,
+    /// The commit that this was built from, and when.
+    pub build: Build,
     /// How long to wait for what.
     pub timing: Timing,
+}
+
+/// What an image may say of its making.
+#[derive(Debug, Clone, Default)]
+pub struct Build {
+    /// The commit.
+    pub git_sha: Option<String>,
+    /// The time.
+    pub time: Option<String>,
 }
 
 /// Waits; tests make them short.
@@ -75,6 +92,12 @@ pub struct Timing {
     pub slow_answer: Duration,
     /// After which Home Assistant's recorder has written what happened before; it commits every 5 s.
     pub recorder_lag: Duration,
+    /// Between pings to a client of ours; after three without a sign of life it is let go of.
+    pub client_ping_every: Duration,
+    /// For a client of ours to take what it is sent.
+    pub client_patience: Duration,
+    /// Between the messages that keep `/ws/status` awake.
+    pub status_ping_every: Duration,
 }
 
 impl Default for Timing {
@@ -94,6 +117,9 @@ impl Default for Timing {
             startup_poll: Duration::from_secs(2),
             slow_answer: Duration::from_secs(5),
             recorder_lag: Duration::from_secs(12),
+            client_ping_every: Duration::from_secs(20),
+            client_patience: Duration::from_secs(5),
+            status_ping_every: Duration::from_secs(15),
         }
     }
 }
@@ -155,6 +181,23 @@ impl Config {
             ),
             filter: filter(env),
             cors: CorsOrigins::read(env),
+            client_messages: env.value(
+                &["WEBSOCKET_RATE_LIMIT_MESSAGES"],
+                "60",
+                "Most messages that a client of `/ws` may send in `WEBSOCKET_RATE_LIMIT_WINDOW`.",
+            ),
+            client_messages_window: env
+                .value::<Seconds>(&["WEBSOCKET_RATE_LIMIT_WINDOW"], "60", "That window, in seconds.")
+                .0,
+            max_clients: env.value(
+                &["WEBSOCKET_MAX_CLIENTS"],
+                "100",
+                "Most clients of `/ws` and `/ws/status` together; one more is told so and let go of.",
+            ),
+            build: Build {
+                git_sha: env.optional(&["GIT_SHA"], "The commit that this was built from, for `/health`."),
+                time: env.optional(&["BUILD_TIME"], "When it was built, for `/health`."),
+            },
             timing: Timing::read(env),
         }
     }

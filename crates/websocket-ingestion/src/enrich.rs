@@ -5,12 +5,25 @@ use std::sync::{PoisonError, RwLock};
 
 use common::api::events::NewEvent;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::registry::Registries;
 
 /// Device and area of every known entity.
 #[derive(Debug, Default)]
-pub(crate) struct Enrichment(RwLock<HashMap<String, Place>>);
+pub(crate) struct Enrichment {
+    places: RwLock<HashMap<String, Place>>,
+    readings: watch::Sender<Reading>,
+}
+
+/// One reading of the registries.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reading {
+    /// Which of this process it was; 0: there was none yet.
+    pub(crate) number: u64,
+    /// Unit of the home's temperatures, such as `°C`.
+    pub(crate) temperature_unit: Option<String>,
+}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Place {
@@ -44,13 +57,46 @@ impl Enrichment {
                 Some((text(entity, "entity_id")?, Place { device_id, area_id }))
             })
             .collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = places;
+        let unit = registries.home["unit_system"]["temperature"].as_str();
+        self.take(places, unit.map(str::to_owned));
+    }
+
+    fn take(&self, places: HashMap<String, Place>, temperature_unit: Option<String>) {
+        *self.places.write().unwrap_or_else(PoisonError::into_inner) = places;
+        self.readings.send_modify(|reading| {
+            reading.number += 1;
+            reading.temperature_unit = temperature_unit;
+        });
+    }
+
+    /// As if the registries had been read and said that.
+    #[cfg(test)]
+    pub(crate) fn say(&self, areas: &[(&str, &str)], temperature_unit: Option<&str>) {
+        let place = |area: &str| Place {
+            device_id: None,
+            area_id: Some(area.to_owned()),
+        };
+        let places = areas
+            .iter()
+            .map(|(entity_id, area)| ((*entity_id).to_owned(), place(area)));
+        self.take(places.collect(), temperature_unit.map(str::to_owned));
+    }
+
+    /// An ear for readings of the registries.
+    pub(crate) fn readings(&self) -> watch::Receiver<Reading> {
+        self.readings.subscribe()
+    }
+
+    /// The area of an entity.
+    pub(crate) fn area(&self, entity_id: &str) -> Option<String> {
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        places.get(entity_id)?.area_id.clone()
     }
 
     /// Says of a change where it happened.
     pub(crate) fn place(&self, change: &mut NewEvent) {
         if let Some(place) = self
-            .0
+            .places
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(change.entity_id.as_str())

@@ -146,6 +146,15 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|&byte| byte == b'*')
 }
 
+/// What the rules say of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    NoRules,
+    Excepted,
+    Passed,
+    Filtered,
+}
+
 /// The rules in force, and what they did.
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
@@ -190,9 +199,32 @@ impl Filter {
 
     /// Whether an event is kept.
     pub(crate) fn keeps(&self, event: &NewEvent) -> bool {
+        let verdict = self.verdict(event);
+        match verdict {
+            Verdict::NoRules => {}
+            Verdict::Filtered => {
+                self.filtered.fetch_add(1, Ordering::Relaxed);
+            }
+            Verdict::Passed => {
+                self.passed.fetch_add(1, Ordering::Relaxed);
+            }
+            Verdict::Excepted => {
+                self.excepted.fetch_add(1, Ordering::Relaxed);
+                self.passed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        verdict != Verdict::Filtered
+    }
+
+    /// Whether a state may be shown, which is no event and is not counted.
+    pub(crate) fn shows(&self, state: &NewEvent) -> bool {
+        self.verdict(state) != Verdict::Filtered
+    }
+
+    fn verdict(&self, event: &NewEvent) -> Verdict {
         let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
         let Some(rules) = rules.as_ref() else {
-            return true;
+            return Verdict::NoRules;
         };
         // Attributes are read only where a rule asks for what is in them.
         let asks = rules
@@ -206,17 +238,17 @@ impl Filter {
             .iter()
             .any(|rule| rule.matches(event, class.as_deref()))
         {
-            self.excepted.fetch_add(1, Ordering::Relaxed);
-            self.passed.fetch_add(1, Ordering::Relaxed);
-            return true;
+            return Verdict::Excepted;
         }
         let matched = rules
             .patterns
             .iter()
             .any(|rule| rule.matches(event, class.as_deref()));
-        let kept = matched == rules.is_include();
-        (if kept { &self.passed } else { &self.filtered }).fetch_add(1, Ordering::Relaxed);
-        kept
+        if matched == rules.is_include() {
+            Verdict::Passed
+        } else {
+            Verdict::Filtered
+        }
     }
 
     /// What `GET /api/v1/filter/stats` answers.

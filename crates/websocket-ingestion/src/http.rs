@@ -1,8 +1,13 @@
 //! The HTTP API: what the service says of itself.
 
+mod backfill;
 mod discovery;
 mod filter;
-mod status;
+mod house;
+mod line;
+mod live;
+mod rate;
+pub(crate) mod status;
 
 use axum::Router;
 use common::http::frame::Frame;
@@ -11,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
+use crate::counters;
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -25,7 +31,12 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(status::live))
         .routes(routes!(status::ready))
         .routes(routes!(status::health))
-        .routes(routes!(status::event_rate))
+        .routes(routes!(status::health_detailed))
+        .routes(routes!(rate::event_rate))
+        .routes(routes!(backfill::progress))
+        .routes(routes!(house::status))
+        .routes(routes!(house::open))
+        .routes(routes!(live::open))
         .routes(routes!(discovery::trigger))
         .routes(routes!(filter::stats))
         .routes(routes!(filter::reload))
@@ -49,5 +60,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         clock: shared.clock.clone(),
     };
     let (router, _) = routes().split_for_parts();
-    frame.around(router.with_state(shared))
+    let router = frame.around(router.with_state(shared));
+    counters::register();
+    router
 }

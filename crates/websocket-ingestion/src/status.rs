@@ -1,5 +1,8 @@
 //! What the service knows of its own work: behind `/health` and the metrics. Log lines and counters of one fact come from one place.
 
+mod breaker;
+mod progress;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +13,9 @@ use crate::config::Role;
 
 /// Event types that are counted by name; the rest are counted together.
 const MAX_EVENT_TYPES: usize = 50;
+
+/// What the newest batch counts for in the average of the lag.
+const NEW_LAG_COUNTS: f64 = 0.1;
 
 /// Where the connection to Home Assistant stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -43,6 +49,10 @@ pub(crate) struct Facts {
     pub(crate) attempts: u64,
     pub(crate) successes: u64,
     pub(crate) failures: u64,
+    /// Those since the last connection.
+    pub(crate) failures_in_a_row: u64,
+    /// The last of them was that.
+    pub(crate) token_refused: bool,
     pub(crate) last_error: Option<String>,
     pub(crate) last_successful: Option<UtcMicros>,
     pub(crate) home_assistant_version: Option<String>,
@@ -60,6 +70,8 @@ pub(crate) struct Facts {
     pub(crate) by_type: BTreeMap<String, u64>,
     pub(crate) stored: u64,
     pub(crate) duplicates: u64,
+    /// From an event to its commit, averaged over the last batches.
+    pub(crate) lag_seconds: Option<f64>,
     pub(crate) dropped: BTreeMap<&'static str, u64>,
     pub(crate) devices: Option<usize>,
     pub(crate) entities: Option<usize>,
@@ -97,6 +109,7 @@ impl Status {
         let mut facts = self.lock();
         facts.state = LinkState::Connected;
         facts.successes += 1;
+        (facts.failures_in_a_row, facts.token_refused) = (0, false);
         facts.last_successful = Some(now);
         facts.last_alive = Some(now);
         facts.home_assistant_version = Some(version.to_owned());
@@ -135,6 +148,8 @@ impl Status {
     pub(crate) fn failed(&self, reason: &'static str, error: &str) {
         let mut facts = self.lock();
         facts.failures += 1;
+        facts.failures_in_a_row += 1;
+        facts.token_refused = reason == "token_refused";
         facts.last_error = Some(error.to_owned());
         metrics::counter!("homeiq_ha_reconnects_total", "reason" => reason).increment(1);
     }
@@ -182,7 +197,10 @@ impl Status {
         facts.duplicates += duplicates as u64;
         metrics::counter!("homeiq_ingest_delivered_total").increment((stored + duplicates) as u64);
         if let (Some(alive), Some(newest)) = (facts.last_alive, newest) {
-            metrics::gauge!("homeiq_ingest_lag_seconds").set(alive.seconds_since(newest).max(0.0));
+            let lag = alive.seconds_since(newest).max(0.0);
+            let before = facts.lag_seconds.unwrap_or(lag);
+            facts.lag_seconds = Some(before + (lag - before) * NEW_LAG_COUNTS);
+            metrics::gauge!("homeiq_ingest_lag_seconds").set(lag);
         }
     }
 

@@ -6,6 +6,8 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::process;
+
 /// Upper bounds of every `…_seconds` histogram.
 const SECONDS: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0,
@@ -28,6 +30,9 @@ pub fn install(service: &'static str, version: &'static str) {
         }
     });
     metrics::gauge!("homeiq_build_info", "service" => service, "version" => version).set(1.0);
+    // Naming a series is enough to be there, with 0, in the first scrape.
+    drop(metrics::histogram!("homeiq_http_request_duration_seconds",
+        "service" => service, "method" => "GET", "route" => "/metrics", "status" => "200"));
 }
 
 /// The answer to `GET /metrics`.
@@ -37,7 +42,7 @@ pub async fn render() -> impl IntoResponse {
         .and_then(Option::as_ref)
         .map_or_else(String::new, |handle| {
             handle.run_upkeep();
-            handle.render()
+            handle.render() + &process::prometheus_text()
         });
     (
         [(

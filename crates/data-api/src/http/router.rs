@@ -11,7 +11,9 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Api, auth, events, gaps, home, ingest, places, registry, registry_in, status};
+use super::{
+    Api, auth, counters, events, gaps, home, ingest, places, registry, registry_in, status,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -85,7 +87,7 @@ pub fn openapi_document() -> String {
 impl Api {
     /// Everything that is served.
     pub(crate) fn router(self, cors: CorsOrigins) -> Router {
-        let clock = self.clock.clone();
+        let (clock, database_bytes) = (self.clock.clone(), self.store.size_bytes());
         let (guarded, _) = guarded_routes().split_for_parts();
         let guarded = guarded
             .layer(DefaultBodyLimit::max(MAX_INGEST_BODY_BYTES))
@@ -106,6 +108,8 @@ impl Api {
             cors,
             clock,
         };
-        frame.around(routes)
+        let router = frame.around(routes);
+        counters::register(database_bytes);
+        router
     }
 }

@@ -11,6 +11,7 @@ mod events;
 mod gaps;
 mod home;
 mod ingest;
+mod metrics;
 mod names_change_hands;
 mod places;
 mod registry;

@@ -19,7 +19,7 @@ use crate::app::Shared;
 use crate::config::Role;
 use crate::lines::{Line, Lines};
 use crate::sink::{Loss, Sink};
-use crate::{backfill, normalize};
+use crate::{backfill, house, normalize};
 
 /// How long the history waits for data-api to know who has which id now.
 const IDS_WITHIN: Duration = Duration::from_secs(60);
@@ -202,9 +202,9 @@ fn take(
                 changes.filtered += 1;
                 return Ok(None);
             }
-            Line::of(&change)
-                .map(Some)
-                .map_err(|error| error.to_string())
+            let line = Line::of(&change).map_err(|error| error.to_string())?;
+            shared.live.publish(&change, &line);
+            Ok(Some(line))
         });
     match written {
         Ok(line) => changes.lines.extend(line),
@@ -232,6 +232,7 @@ async fn conduct(shared: &Shared, calls: &Calls, line: &Connection, reins: &Rein
         end = ping(shared, calls, reins) => end,
         error = line.registry.keep(shared, calls) => failed("cannot read the registries", &error),
         end = fill(shared, calls, line) => end,
+        never = house::read_states(shared, calls) => match never {},
     }
 }
 

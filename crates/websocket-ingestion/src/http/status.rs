@@ -1,11 +1,13 @@
-//! `/`, `/live`, `/ready`, `/health`, `/api/v1/event-rate`.
+//! `/`, `/live`, `/ready`, `/health`, and what `/ws` says of the same.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::instant::UtcMicros;
+use common::process;
 use serde_json::{Value, json};
 
+use super::rate::rounded;
 use crate::app::Shared;
 use crate::config::{Home, Role};
 use crate::status::{Facts, LinkState};
@@ -83,9 +85,7 @@ fn uptime_text(seconds: f64) -> String {
 pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
     let (facts, now) = (shared.status.facts(), shared.clock.now());
     let session = facts.received - facts.received_before_session;
-    let minutes = facts
-        .subscribed_since
-        .map_or(0.0, |since| now.seconds_since(since) / 60.0);
+    let (rates, usage) = (shared.live.pulse.rates(&facts), process::usage());
     let running = !matches!(shared.config.home, Home::Off | Home::Unnamed);
     Json(json!({
         "status": status(&shared, &facts, now),
@@ -118,7 +118,7 @@ pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
             "historical_events_received": facts.imported_rows,
             "events_by_type": facts.by_type,
             "last_event_time": facts.last_event,
-            "event_rate_per_minute": if minutes > 0.0 { (session as f64 / minutes * 100.0).round() / 100.0 } else { 0.0 },
+            "event_rate_per_minute": rounded(rates.received_per_second * 60.0),
         },
         "delivery": {"stored": facts.stored, "duplicates": facts.duplicates, "dropped": facts.dropped,
             "waiting": shared.buffer.len(), "capacity_bytes": shared.config.buffer_bytes},
@@ -128,36 +128,43 @@ pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
         "backfill": {"rows": facts.imported_rows, "back_to": facts.imported_back_to, "done": facts.import_done},
         "gaps": shared.gaps.told(),
         "degraded": shared.health.degradations(),
+        "circuit_breaker": facts.breaker(),
+        "performance": {"memory_mb": usage.map(|usage| rounded(usage.resident_bytes as f64 / 1_048_576.0)),
+            "cpu_percent": rates.cpu_percent.map(rounded)},
+        "git_sha": shared.config.build.git_sha.as_deref().unwrap_or("unknown"),
+        "build_time": shared.config.build.time.as_deref().unwrap_or("unknown"),
     }))
 }
 
-/// Rates since the subscription.
-#[utoipa::path(get, path = "/api/v1/event-rate", tag = "status", responses((status = 200, description = "Rates and counts")))]
-pub(super) async fn event_rate(State(shared): State<Shared>) -> Json<Value> {
-    let (facts, now) = (shared.status.facts(), shared.clock.now());
-    let uptime = shared.health.uptime_seconds();
-    let session = (facts.received - facts.received_before_session) as f64;
-    let seconds = facts
-        .subscribed_since
-        .map_or(0.0, |since| now.seconds_since(since));
-    let per_second = if seconds > 0.0 {
-        session / seconds
-    } else {
-        0.0
-    };
-    let dropped: u64 = facts.dropped.values().sum();
-    Json(json!({
-        "service": "websocket-ingestion",
-        "events_per_second": per_second,
-        "events_per_hour": per_second * 3600.0,
-        "total_events_processed": facts.stored + facts.duplicates,
-        "uptime_seconds": uptime,
-        "processing_stats": {"is_running": true, "processed_events": facts.stored + facts.duplicates, "failed_events": dropped,
-            "queue_size": shared.buffer.len(), "queue_maxsize": shared.config.buffer_bytes, "uptime_seconds": uptime},
-        "connection_stats": {"is_connected": facts.state == LinkState::Connected, "is_subscribed": facts.subscribed_since.is_some(),
-            "total_events_received": facts.received, "events_by_type": facts.by_type, "last_event_time": facts.last_event},
-        "timestamp": now,
-    }))
+/// The same as `/health`, under the name by which it used to be asked for in detail.
+#[utoipa::path(get, path = "/health/detailed", tag = "status", responses((status = 200, description = "As /health")))]
+pub(super) async fn health_detailed(state: State<Shared>) -> Json<Value> {
+    health(state).await
+}
+
+/// What a person would call the state of the service: without the counts, which are others every second.
+pub(crate) fn standing(shared: &Shared, facts: &Facts) -> Value {
+    json!({
+        "status": status(shared, facts, shared.clock.now()),
+        "current_state": facts.state,
+        "is_subscribed": facts.subscribed_since.is_some(),
+        "last_error": facts.last_error,
+        "degraded": shared.health.degradations(),
+    })
+}
+
+/// The message about it to the clients of `/ws`.
+pub(crate) fn message(shared: &Shared) -> Value {
+    let facts = shared.status.facts();
+    let mut state = standing(shared, &facts);
+    state["events_per_second"] =
+        json!(rounded(shared.live.pulse.rates(&facts).received_per_second));
+    state["total_events_received"] = json!(facts.received);
+    state["last_event_time"] = json!(facts.last_event);
+    state["waiting"] = json!(shared.buffer.len());
+    state["spool_records"] = json!(facts.spool_records);
+    state["timestamp"] = json!(shared.clock.now());
+    json!({"type": "status", "channel": "status", "status": state})
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Sink for DataApiSink {
         // What is newest in the store says when the last run ended, until something newer is stored.
         self.looked_back.wait().await;
         self.gaps.settled(self).await;
-        self.store(batch).await;
+        self.store(batch, true).await;
     }
 
     fn lost(&self, why: Loss, events: u64, span: Option<(UtcMicros, UtcMicros)>) {
@@ -86,7 +86,7 @@ impl DataApiSink {
     pub(crate) async fn store_events(&self, events: &[NewEvent]) -> usize {
         let lines: Result<Vec<Line>, _> = events.iter().map(Line::of).collect();
         match lines {
-            Ok(lines) => self.store(&lines.iter().collect()).await,
+            Ok(lines) => self.store(&lines.iter().collect(), false).await,
             Err(error) => {
                 self.status.dropped("invalid", events.len() as u64);
                 tracing::error!(%error, "events of the history cannot be written as JSON; they are dropped");
@@ -96,7 +96,7 @@ impl DataApiSink {
     }
 
     /// Delivers a batch, trying for as long as it takes. Returns how many of its events are new in the store.
-    async fn store(&self, batch: &Lines) -> usize {
+    async fn store(&self, batch: &Lines, is_live: bool) -> usize {
         let mut delay = RetryPolicy::SIBLING.start();
         let mut parts = vec![batch.clone()];
         let mut stored = 0;
@@ -106,7 +106,7 @@ impl DataApiSink {
             if part.is_empty() {
                 continue;
             }
-            let (answer, is_slow) = self.watched(self.send(&part)).await;
+            let (answer, is_slow) = self.watched(self.send(&part, is_live)).await;
             match answer {
                 Ok(new) => {
                     stored += new;
@@ -152,13 +152,14 @@ impl DataApiSink {
 
     /// One attempt: one trace, which data-api continues.
     #[tracing::instrument(name = "ingest.deliver", skip_all, fields(batch.size = batch.len(), otel.kind = "client"))]
-    async fn send(&self, batch: &Lines) -> Result<usize, CallFailed> {
+    async fn send(&self, batch: &Lines, is_live: bool) -> Result<usize, CallFailed> {
         let reply = self.client.send_event_lines(batch.body()).await?;
         if let Some(first) = reply.rejected.first() {
             self.status.dropped("rejected", reply.rejected.len() as u64);
             tracing::error!(rows = reply.rejected.len(), reason = %first.reason, "data-api cannot store some events; they are dropped");
         }
-        let newest = batch.span().map(|(_, newest)| newest);
+        // What comes from the history happened long ago, which is no lag.
+        let newest = batch.span().filter(|_| is_live).map(|(_, newest)| newest);
         self.status
             .delivered(reply.stored, reply.duplicates, newest);
         Ok(reply.stored)

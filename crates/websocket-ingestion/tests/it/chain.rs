@@ -79,7 +79,18 @@ impl Ingestion {
     }
 
     pub(crate) async fn with(store_port: u16, settings: &[(&str, &str)]) -> Self {
-        Self::timed(store_port, settings, short_waits(), Clock::system()).await
+        Self::with_timing(store_port, settings, |_| ()).await
+    }
+
+    /// The same with other waits.
+    pub(crate) async fn with_timing(
+        store_port: u16,
+        settings: &[(&str, &str)],
+        adjust: impl FnOnce(&mut Timing),
+    ) -> Self {
+        let mut timing = short_waits();
+        adjust(&mut timing);
+        Self::timed(store_port, settings, timing, Clock::system()).await
     }
 
     /// The same with other waits, or in another time.
@@ -118,6 +129,11 @@ impl Ingestion {
             http,
             _spool: spool,
         }
+    }
+
+    /// Base address, such as `http://127.0.0.1:8001`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {

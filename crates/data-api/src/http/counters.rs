@@ -1,0 +1,21 @@
+//! The counters of what is stored: there, with 0, from the first scrape on.
+
+/// Names them. The recorder must be there already.
+pub(super) fn register(database_bytes: u64) {
+    for (name, help) in [
+        (
+            "homeiq_events_stored_total",
+            "State changes that were stored.",
+        ),
+        (
+            "homeiq_events_duplicate_total",
+            "State changes that were stored before.",
+        ),
+    ] {
+        metrics::describe_counter!(name, help);
+        metrics::counter!(name).increment(0);
+    }
+    metrics::counter!("homeiq_events_dropped_total", "reason" => "rejected").increment(0);
+    metrics::describe_gauge!("homeiq_db_size_bytes", "Size of the database.");
+    metrics::gauge!("homeiq_db_size_bytes").set(database_bytes as f64);
+}
