@@ -1,12 +1,20 @@
 //! `cargo xtask faults`: a seeded nemesis against the real programs, and the proof that nothing is lost.
 //!
-//! The nemesis is a program of the crate `end-to-end`; this builds it and what it torments, and runs it.
+//! The nemesis is a program of the crate `end-to-end`; this builds it and what it torments, and runs it. With `--home-assistant`
+//! the same is done, in a fixed order, to the programs around a real Home Assistant, and to that one, too.
+
+mod home_assistant;
+mod pair;
+mod recorder;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Args;
 
+use crate::e2e::USUAL_BENCH;
+use crate::e2e::home_assistant::Bench;
 use crate::{process, workspace};
 
 /// What the nemesis needs: package and program.
@@ -24,9 +32,27 @@ pub(crate) struct Options {
     /// Decides what happens, and when; may be given several times; none: a new one
     #[arg(long)]
     seed: Vec<u64>,
+    /// Real ones in place of the simulator
+    #[arg(long)]
+    home_assistant: bool,
+    /// Folder with install.sh, start.sh and drive.py
+    #[arg(long, env = "HOMEIQ_HA_BENCH", value_name = "DIR")]
+    home_assistant_bench: Option<PathBuf>,
+    /// Versions of Home Assistant to try, of those that the bench can install
+    #[arg(long, value_delimiter = ',', default_value = "2025.4.4,2026.11.0")]
+    versions: Vec<String>,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if options.home_assistant {
+        let folder = options
+            .home_assistant_bench
+            .clone()
+            .unwrap_or_else(|| workspace::root().join(USUAL_BENCH));
+        let bench = Bench::find(&folder)?;
+        let programs = workspace::build_from(&PROGRAMS[..2], true)?;
+        return home_assistant::run(&bench, &options.versions, &programs);
+    }
     let programs = workspace::build_from(&PROGRAMS, true)?;
     let mut seeds = options.seed.clone();
     if seeds.is_empty() {
