@@ -76,8 +76,7 @@ pub async fn run(options: &Options) -> anyhow::Result<String> {
         }
     }
     let table = report::table(options.seed, &diary.counts(), &sums, begun.elapsed());
-    let windows = report::history(&diary.windows(), &diary);
-    std::fs::write(options.folder.join("faults.txt"), windows)?;
+    report::write_down(&options.folder, &diary.windows(), &diary)?;
     outcome.with_context(|| table.clone())?;
     Ok(table)
 }

@@ -166,9 +166,13 @@ impl Diary {
         self.lock().windows.clone()
     }
 
-    /// Forgets faults that were over before this: a long run is proven part by part.
-    pub(super) fn forget_before(&self, at: UtcMicros) {
-        self.lock().windows.retain(|window| window.to >= at);
+    /// Hands over the faults that were over before this: a long run is proven part by part.
+    pub(super) fn take_before(&self, at: UtcMicros) -> Vec<Window> {
+        let mut inner = self.lock();
+        let windows = std::mem::take(&mut inner.windows);
+        let (over, rest) = windows.into_iter().partition(|window| window.to < at);
+        inner.windows = rest;
+        over
     }
 
     /// Seconds since the beginning, for people.

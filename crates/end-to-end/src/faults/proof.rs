@@ -136,7 +136,10 @@ impl<'a> Comparison<'a> {
             match (found, change.duty) {
                 (true, _) => {}
                 (false, Duty::May) => self.proof.excused += 1,
-                (false, Duty::Must) => self.proof.missing.push((change.id(), change.at)),
+                (false, Duty::Must) => {
+                    let what = format!("{} {:?}", change.id(), change.state);
+                    self.proof.missing.push((what, change.at));
+                }
             }
         }
         self.proof

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::path::Path;
 use std::time::Duration;
 
 use super::diary::{Diary, Fault, Window};
@@ -102,14 +104,21 @@ pub(super) fn failures(
     (lines.join("\n") + "\n", shown.join("\n"))
 }
 
-/// The faults one by one, for the file.
-pub(super) fn history(windows: &[Window], diary: &Diary) -> String {
+/// Adds faults, one by one, to the file `faults.txt`.
+pub(super) fn write_down(folder: &Path, windows: &[Window], diary: &Diary) -> std::io::Result<()> {
     let mut windows = windows.to_vec();
     windows.sort_by_key(|window| window.from);
-    windows.iter().fold(String::new(), |mut text, window| {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("faults.txt"))?;
+    for window in windows {
         let (from, to) = (diary.seconds(window.from), diary.seconds(window.to));
-        writeln!(text, "{from:9.3} to {to:9.3}  {}", window.fault.name())
-            .expect("a String takes any text");
-        text
-    })
+        let name = window.fault.name();
+        std::io::Write::write_all(
+            &mut file,
+            format!("{from:9.3} to {to:9.3}  {name}\n").as_bytes(),
+        )?;
+    }
+    Ok(())
 }

@@ -100,7 +100,8 @@ pub(super) async fn prove(
     }
     part.stored = Some(before + proof.live + proof.backfilled);
     part.since = diary.clock.now();
-    diary.forget_before(part.since.plus_seconds(-BEHIND));
+    let over = diary.take_before(part.since.plus_seconds(-BEHIND));
+    report::write_down(folder, &over, diary)?;
     if let Some(home) = &*world.home.read().await {
         home.purge(part.since.plus_seconds(-KEPT));
     }

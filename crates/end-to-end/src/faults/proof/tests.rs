@@ -81,7 +81,7 @@ fn every_kind_of_fault_is_found() {
     );
     assert_eq!(
         prove(&all, std::slice::from_ref(&two)).missing,
-        [("light.a@1".to_owned(), 1)]
+        [("light.a@1 Some(\"on\")".to_owned(), 1)]
     );
     let twice = prove(&all, &[two.clone(), two.clone(), one.clone()]);
     assert_eq!(twice.twice, ["light.a@2"]);
