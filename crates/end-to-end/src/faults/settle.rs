@@ -17,6 +17,8 @@ use super::world::World;
 
 /// Ingestion waits up to 90 seconds between two attempts to connect, and as long as the recorder is late after that.
 const HEALED_WITHIN: Duration = Duration::from_secs(240);
+/// What is still wrong so long after everything looks healed will stay so.
+const RIGHT_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 const PAGE: u32 = 5_000;
 /// A change that was fired this short before the end of a connection may never have been read.
@@ -70,9 +72,14 @@ pub(super) async fn prove(
         .and_then(|at| UtcMicros::new(at).ok())
         .unwrap_or(part.since);
     let before = part.stored.unwrap_or(world.past);
+    let mut healed: Option<Instant> = None;
     let (proof, others) = loop {
-        let late = begun.elapsed() > HEALED_WITHIN;
         let unrest = unrest(world, part.since).await;
+        if unrest.is_none() {
+            healed.get_or_insert_with(Instant::now);
+        }
+        let late = begun.elapsed() > HEALED_WITHIN
+            || healed.is_some_and(|since| since.elapsed() > RIGHT_WITHIN);
         if unrest.is_none() || late {
             let proof = compare(world, since, &expected).await?;
             let mut others: Vec<String> = unrest.into_iter().collect();
