@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, RwLock};
 
 use super::service::Service;
 
-const TOKEN: &str = "token-of-the-harness";
+const TOKEN: &str = "token-of-the-harness-as-long-as-a-real-one";
 const KEY: &str = "key-of-the-harness";
 /// Days of life before the run: what the first start has to import.
 const PAST_DAYS: u32 = 2;
