@@ -3,10 +3,10 @@
 //! The test bench that installs, starts and drives Home Assistant is a folder of scripts beside this
 //! checkout, or wherever `--home-assistant-bench` says.
 
-mod renames;
 pub(crate) mod chain;
 pub(crate) mod changes;
 pub(crate) mod home_assistant;
+mod renames;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

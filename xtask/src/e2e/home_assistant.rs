@@ -157,11 +157,6 @@ impl HomeAssistant {
         self.run_start(port)
     }
 
-    /// A Python for scripts of our own.
-    pub(crate) fn python(&self) -> Command {
-        Command::new(&self.python)
-    }
-
     /// The file in which its recorder keeps states.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.join("home-assistant_v2.db")

@@ -1,6 +1,7 @@
 //! Home Assistant's recorder against our store, row for row.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
@@ -31,7 +32,7 @@ const SHOWN: usize = 10;
 
 /// The rows of the recorder.
 pub(crate) fn rows(home: &HomeAssistant) -> anyhow::Result<Vec<Change>> {
-    let mut script = home.python();
+    let mut script = Command::new(home.python());
     script.args(["-c", READ]).arg(home.database());
     let text = process::output(&mut script)?;
     text.lines()
@@ -40,7 +41,8 @@ pub(crate) fn rows(home: &HomeAssistant) -> anyhow::Result<Vec<Change>> {
 }
 
 fn clock(home: &HomeAssistant, seconds: i32) -> anyhow::Result<String> {
-    let text = process::output(home.python().args(["-c", NOW, &seconds.to_string()]))?;
+    let text =
+        process::output(Command::new(home.python()).args(["-c", NOW, &seconds.to_string()]))?;
     Ok(text.trim().to_owned())
 }
 

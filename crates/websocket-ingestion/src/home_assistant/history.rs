@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn an_empty_state_is_no_removal() {
-        let told = r#"{"sensor.a": [{"s": "", "a": {}, "lu": 1.5}, {"s": null, "a": {}, "lu": 2.5}]}"#;
+        let told =
+            r#"{"sensor.a": [{"s": "", "a": {}, "lu": 1.5}, {"s": null, "a": {}, "lu": 2.5}]}"#;
         let (rows, unusable) = rows(told).unwrap();
         let states: Vec<_> = rows.iter().map(|row| row.state.as_deref()).collect();
         assert_eq!((states, unusable), (vec![Some(""), None], 0));
