@@ -3,9 +3,9 @@
 //! The test bench that installs, starts and drives Home Assistant is a folder of scripts beside this
 //! checkout, or wherever `--home-assistant-bench` says.
 
-mod chain;
-mod changes;
-mod home_assistant;
+pub(crate) mod chain;
+pub(crate) mod changes;
+pub(crate) mod home_assistant;
 mod renames;
 
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use self::home_assistant::{Bench, Drive, HomeAssistant, Way};
 use crate::{patience, table, workspace};
 
 /// Where the bench lies when nobody says: beside the checkout.
-const USUAL_BENCH: &str = "../shared/bench/homeassistant";
+pub(crate) const USUAL_BENCH: &str = "../shared/bench/homeassistant";
 /// Between the last change and its row, at the most.
 const ARRIVED_WITHIN: Duration = Duration::from_secs(90);
 /// Until the services are connected to a Home Assistant that is there.

@@ -3,6 +3,7 @@
 mod bench;
 mod docker_test;
 mod e2e;
+mod faults;
 mod generate;
 mod http;
 mod patience;
@@ -36,6 +37,8 @@ enum Command {
     Bench(bench::Bench),
     /// Follow real changes of a real Home Assistant through all services
     E2e(e2e::Options),
+    /// Kill, cut, pause and slow down everything, and prove that nothing is lost
+    Faults(faults::Options),
     /// Build every image, start the stack and try it
     DockerTest(docker_test::Options),
     /// Write docs/CONFIGURATION.md and shared/contracts/openapi anew
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Bench(bench) => bench::run(&bench),
         Command::E2e(options) => e2e::run(&options),
+        Command::Faults(options) => faults::run(&options),
         Command::DockerTest(options) => docker_test::run(&options),
         Command::Generate(options) => generate::run(&options),
     };

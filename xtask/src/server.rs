@@ -85,6 +85,14 @@ impl Server {
         Ok(())
     }
 
+    /// Ends the program with SIGKILL; an error when it had ended by itself.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        self.check()?;
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     fn terminate(&self) -> anyhow::Result<()> {
         let pid = self.child.id().to_string();
         process::output(Command::new("kill").args(["-TERM", &pid]))?;

@@ -41,13 +41,19 @@ pub(crate) fn cargo() -> Command {
 
 /// Builds these programs and returns the folder they are in.
 pub(crate) fn build(programs: &[&str], release: bool) -> anyhow::Result<PathBuf> {
+    let of_their_packages: Vec<_> = programs.iter().map(|&program| (program, program)).collect();
+    build_from(&of_their_packages, release)
+}
+
+/// The same for programs that are not named like their packages: package and program.
+pub(crate) fn build_from(programs: &[(&str, &str)], release: bool) -> anyhow::Result<PathBuf> {
     let mut command = cargo();
     command.args(["build", "--locked"]);
     if release {
         command.arg("--release");
     }
-    for program in programs {
-        command.args(["--package", program, "--bin", program]);
+    for (package, program) in programs {
+        command.args(["--package", package, "--bin", program]);
     }
     process::run(&mut command)?;
     Ok(target_folder()?.join(if release { "release" } else { "debug" }))

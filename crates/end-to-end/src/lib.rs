@@ -10,6 +10,8 @@ use home_simulator::{Simulator, SimulatorConfig};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+pub mod faults;
+
 const TOKEN: &str = "token-of-this-test-as-long-as-a-real-one";
 const KEY: &str = "key-of-this-test";
 const ZONE: &str = "Europe/Amsterdam";

@@ -92,6 +92,8 @@ pub struct StateChange {
     pub last_changed: UtcMicros,
     /// When the state or an attribute last became another one.
     pub last_updated: UtcMicros,
+    /// The state was removed; then it is empty, as the attributes are.
+    pub removed: bool,
     /// The cause.
     pub context: Context,
 }

@@ -25,9 +25,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use crate::home::{Home, PlantedHabit, PlantedPair};
+use crate::home::{Attributes, Home, PlantedHabit, PlantedPair};
 use client::Leave;
-use house::House;
+use house::{By, House};
 use play::Player;
 
 pub use house::{Emitted, Ledger, Registry};
@@ -174,6 +174,19 @@ impl Simulator {
         self.house.set_by_device(entity_id, state)
     }
 
+    /// Sets a state with these attributes, as an integration would or (`by_user`) a person in the interface; with the state that it has,
+    /// only the attributes change. Returns the stamp, or nothing where nothing changed.
+    pub fn set(
+        &self,
+        entity_id: &str,
+        state: &str,
+        attributes: Attributes,
+        by_user: bool,
+    ) -> Option<UtcMicros> {
+        let by = if by_user { By::User } else { By::Device };
+        self.house.set(entity_id, state, attributes, by)
+    }
+
     /// Removes an entity's state: an event with `new_state: null`. False where there was none.
     pub fn remove_state(&self, entity_id: &str) -> bool {
         self.house.remove(entity_id)
@@ -231,6 +244,16 @@ impl Simulator {
         self.house.ledger()
     }
 
+    /// The same, and begins a new ledger: long runs need no endless one.
+    pub fn take_emitted(&self) -> Ledger {
+        self.house.take_ledger()
+    }
+
+    /// Makes history forget what is older, as the recorder's own purge does.
+    pub fn purge(&self, before: UtcMicros) {
+        self.house.purge(before);
+    }
+
     /// Number of clients that are authenticated now.
     pub fn connections(&self) -> usize {
         self.house.connections()
@@ -283,12 +306,25 @@ impl Simulator {
 
     /// Stops in order: connections are closed, the port is free. What is returned can be resumed.
     pub async fn stop(self) -> Memory {
+        self.end(Leave::Stopping).await
+    }
+
+    /// Ends as with SIGKILL: connections are cut without a word, and history loses what the recorder has not written yet (see
+    /// [`SimulatorConfig::recorder_lag`]). What is returned can be resumed.
+    pub async fn kill(self) -> Memory {
+        self.house.dismiss(Leave::Cut);
+        let house = Arc::clone(&self.house);
+        let memory = self.end(Leave::Cut).await;
+        house.lose_unwritten();
+        memory
+    }
+
+    async fn end(self, reason: Leave) -> Memory {
         // The port first, so that nobody comes in any more.
         if !self.tasks.stop(GOODBYE).await {
             tracing::warn!(still_running = ?self.tasks.running(), "the simulator stopped at its deadline");
         }
-        self.house.mark_core("stopped");
-        self.house.dismiss(Leave::Stopping);
+        self.house.dismiss(reason);
         self.clients.close();
         if tokio::time::timeout(GOODBYE, self.clients.wait())
             .await
@@ -296,7 +332,12 @@ impl Simulator {
         {
             self.house.dismiss(Leave::Cut);
         }
-        Memory::new(self.house, self.player.await.ok())
+        let player = self.player.await.ok();
+        if reason == Leave::Stopping {
+            self.house.mark_core("stopped");
+            self.house.commit();
+        }
+        Memory::new(self.house, player)
     }
 }
 

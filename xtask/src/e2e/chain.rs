@@ -22,7 +22,7 @@ const UP_WITHIN: Duration = Duration::from_secs(30);
 const TOLD_WITHIN: Duration = Duration::from_secs(120);
 const TOPIC: &str = "homeiq/ai-automation/analysis/pattern/complete";
 const SUBSCRIBER: &str = "e2e-subscriber";
-const PAGE: usize = 10_000;
+pub(crate) const PAGE: usize = 10_000;
 
 /// Running services, stopped when this is dropped: those that send first.
 #[derive(Debug)]
@@ -291,21 +291,30 @@ impl Chain {
     }
 
     fn pages(&self, limit: usize, enough: impl Fn(&Change) -> bool) -> anyhow::Result<Vec<Change>> {
-        let mut changes: Vec<Change> = Vec::new();
-        let mut path = format!("/api/v1/events?no_attributes=true&limit={limit}");
-        loop {
-            let answer = self.data_api.get(&path)?;
-            let next = answer.header("x-next-cursor").map(percent_encoded);
-            let page: Vec<Change> = serde_json::from_str(&answer.text()?)?;
-            changes.extend(page);
-            let Some(cursor) = next else {
-                return Ok(changes);
-            };
-            if changes.last().is_some_and(&enough) {
-                return Ok(changes);
-            }
-            path = format!("/api/v1/events?no_attributes=true&limit={limit}&cursor={cursor}");
+        pages(&self.data_api, limit, enough)
+    }
+}
+
+/// The changes that data-api serves, newest first, page by page until it is enough.
+pub(crate) fn pages(
+    data_api: &Peer,
+    limit: usize,
+    enough: impl Fn(&Change) -> bool,
+) -> anyhow::Result<Vec<Change>> {
+    let mut changes: Vec<Change> = Vec::new();
+    let mut path = format!("/api/v1/events?no_attributes=true&limit={limit}");
+    loop {
+        let answer = data_api.get(&path)?;
+        let next = answer.header("x-next-cursor").map(percent_encoded);
+        let page: Vec<Change> = serde_json::from_str(&answer.text()?)?;
+        changes.extend(page);
+        let Some(cursor) = next else {
+            return Ok(changes);
+        };
+        if changes.last().is_some_and(&enough) {
+            return Ok(changes);
         }
+        path = format!("/api/v1/events?no_attributes=true&limit={limit}&cursor={cursor}");
     }
 }
 

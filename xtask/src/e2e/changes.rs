@@ -108,6 +108,11 @@ impl Fired {
             .unwrap_or_default()
     }
 
+    /// How many changes.
+    pub(crate) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
     /// Compares with what is served, newest first.
     pub(crate) fn compare(&self, served: &[Change]) -> Comparison {
         let entities: BTreeSet<&str> = self

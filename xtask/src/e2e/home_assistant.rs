@@ -141,9 +141,25 @@ impl HomeAssistant {
 
     /// Stops it and starts it again on the same port, with everything it knew.
     pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
-        let port = self.port()?;
         process::output(&mut self.script("stop.sh"))?;
+        self.start_again()
+    }
+
+    /// Ends it with SIGKILL.
+    pub(crate) fn kill(&self) -> anyhow::Result<()> {
+        process::output(self.script("stop.sh").env("HA_KILL", "1"))?;
+        Ok(())
+    }
+
+    /// Starts it after it was stopped or killed, on the same port, with everything it knew.
+    pub(crate) fn start_again(&mut self) -> anyhow::Result<()> {
+        let port = self.port()?;
         self.run_start(port)
+    }
+
+    /// The file in which its recorder keeps states.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.join("home-assistant_v2.db")
     }
 
     /// Its address, for the services.
@@ -170,7 +186,12 @@ impl HomeAssistant {
 
     /// Makes it fire events and returns what it fired.
     pub(crate) fn drive(&self, drive: &Drive) -> anyhow::Result<Fired> {
-        let mut running = self.drive_in_background(drive)?;
+        let running = self.drive_in_background(drive)?;
+        self.finish(running, drive)
+    }
+
+    /// Waits for the end of a drive and returns what was fired.
+    pub(crate) fn finish(&self, mut running: Server, drive: &Drive) -> anyhow::Result<Fired> {
         let fine = running.wait_for_end(DRIVEN_WITHIN)?;
         let log = running.log()?;
         ensure!(fine, "drive.py failed:\n{log}");

@@ -58,6 +58,7 @@ impl Life {
                     attributes,
                     last_changed: begin,
                     last_updated: begin,
+                    removed: false,
                     context: Context::new(begin, number as u64, None),
                 };
                 Standing {
@@ -184,6 +185,7 @@ impl Life {
                 standing.shown.last_changed
             },
             last_updated: now,
+            removed: false,
             context: context(&self.home, thing, now, cause),
         };
         Some(standing.shown.clone())

@@ -101,6 +101,16 @@ impl Client {
         });
     }
 
+    /// Whether it is subscribed to changes of states, and listens.
+    pub(super) fn hears_changes(&self) -> bool {
+        !self.is_leaving()
+            && self.subscriptions.values().any(|wanted| {
+                wanted
+                    .as_deref()
+                    .is_none_or(|wanted| wanted == "state_changed")
+            })
+    }
+
     /// Sends an event to every subscription that wants it.
     pub(super) fn tell(&mut self, event_type: &str, event: &str) {
         let wanting: Vec<u64> = self

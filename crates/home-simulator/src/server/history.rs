@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use common::instant::UtcMicros;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::house::House;
 use super::wire::Iso;
@@ -56,7 +57,7 @@ pub(super) fn rows(house: &House, query: &Query) -> BTreeMap<String, Vec<Row>> {
                 last_updated: query.start,
                 ..row
             };
-            kept.extend(before.map(at_start));
+            kept.extend(before.filter(|row| !row.removed).map(at_start));
         }
         let domain = common::entity::domain_of(entity_id);
         let only_states = query.significant_changes_only && !SIGNIFICANT_DOMAINS.contains(&domain);
@@ -104,20 +105,34 @@ struct Recorded<'a>(&'a StateChange);
 
 impl Serialize for Recorded<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let domain = common::entity::domain_of(&self.0.entity_id);
-        let kept =
-            self.0.attributes.iter().filter(|(name, _)| {
-                name.as_str() != "supported_features" && is_recorded(domain, name)
-            });
-        serializer.collect_map(kept)
+        serializer.collect_map(recorded(&self.0.entity_id, &self.0.attributes))
     }
+}
+
+/// The attributes that the recorder keeps.
+fn recorded<'a>(
+    entity_id: &str,
+    attributes: &'a Attributes,
+) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let domain = common::entity::domain_of(entity_id);
+    attributes
+        .iter()
+        .filter(move |(name, _)| *name != "supported_features" && is_recorded(domain, name))
+}
+
+/// The same as a set of their own.
+pub(super) fn recorded_attributes(entity_id: &str, attributes: &Attributes) -> Attributes {
+    let kept = recorded(entity_id, attributes);
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// The form of the WebSocket command: `{s, a?, lc?, lu}` with floats of seconds.
 impl Serialize for Row {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("s", &*self.change.state)?;
+        // A removal is a row without state.
+        map.serialize_entry("s", &(!self.change.removed).then_some(&*self.change.state))?;
         match self.shape {
             Shape::Whole => map.serialize_entry("a", &Recorded(&self.change))?,
             Shape::NoAttributes => map.serialize_entry("a", &Attributes::new())?,

@@ -1,6 +1,6 @@
 //! The running home: its states, its recorder, its clients. One lock, so that what is stored and what is told have one order.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,28 +14,12 @@ use super::recorder::Recorder;
 use super::{is_token, wire};
 use crate::home::{Attributes, Chatty, Context, Home, StateChange};
 
+mod ledger;
 mod registries;
 mod trouble;
 
-/// A live change, as it was fired.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Emitted {
-    /// Whose state.
-    pub entity_id: Arc<str>,
-    /// The new state.
-    pub state: Arc<str>,
-    /// Its `last_updated`, in microseconds.
-    pub last_updated_us: i64,
-}
-
-/// What was fired live.
-#[derive(Debug, Clone, Default)]
-pub struct Ledger {
-    /// The changes, oldest first.
-    pub changes: Vec<Emitted>,
-    /// Older changes that no longer found room.
-    pub dropped: u64,
-}
+use ledger::Book;
+pub use ledger::{Emitted, Ledger};
 
 use registries::Registries;
 pub use registries::Registry;
@@ -53,7 +37,6 @@ pub(super) struct House {
     pub(super) home: Home,
     pub(super) clock: Clock,
     pub(super) recorder_lag: Duration,
-    ledger_capacity: usize,
     inner: Mutex<Inner>,
 }
 
@@ -64,8 +47,9 @@ struct Inner {
     clients: BTreeMap<u64, Client>,
     next_client: u64,
     contexts: u64,
-    ledger: VecDeque<Emitted>,
-    ledger_dropped: u64,
+    book: Book,
+    /// The recorder has written everything before this, whatever its lag.
+    committed: UtcMicros,
     token: Option<SecretString>,
     core_state: String,
     registries: Registries,
@@ -94,8 +78,8 @@ impl House {
             clients: BTreeMap::new(),
             next_client: 0,
             contexts: 0,
-            ledger: VecDeque::new(),
-            ledger_dropped: 0,
+            book: Book::new(ledger_capacity),
+            committed: UtcMicros::default(),
             token: Some(token),
             core_state: "RUNNING".to_owned(),
             registries: Registries::new(&home),
@@ -107,7 +91,6 @@ impl House {
             home,
             clock,
             recorder_lag,
-            ledger_capacity,
             inner: Mutex::new(inner),
         }
     }
@@ -189,15 +172,6 @@ impl House {
         self.lock().recorder.len()
     }
 
-    pub(super) fn ledger(&self) -> Ledger {
-        let inner = self.lock();
-        let changes = inner.ledger.iter().cloned().collect();
-        Ledger {
-            changes,
-            dropped: inner.ledger_dropped,
-        }
-    }
-
     /// All states, as a JSON array.
     pub(super) fn states(&self) -> String {
         wire::states(self.lock().current.values())
@@ -268,9 +242,10 @@ impl House {
             attributes: Arc::new(attributes),
             last_changed: now,
             last_updated: now,
+            removed: false,
             context,
         };
-        self.apply(&mut inner, change)
+        Self::apply(&mut inner, change)
     }
 
     /// Carries out a change of the home's life, at the instant that it says.
@@ -281,48 +256,25 @@ impl House {
             return;
         };
         change.entity_id = now;
-        self.apply(&mut inner, change);
+        Self::apply(&mut inner, change);
     }
 
-    fn apply(&self, inner: &mut Inner, mut change: StateChange) -> Option<UtcMicros> {
+    fn apply(inner: &mut Inner, mut change: StateChange) -> Option<UtcMicros> {
         let old = inner.current.get(&change.entity_id).cloned();
-        if let Some(old) = &old {
-            let same_state = old.state == change.state;
-            if same_state && old.attributes == change.attributes {
-                return None;
-            }
-            // Two changes of an entity never have one stamp: it is the name of the row.
-            change.last_updated = change.last_updated.max(old.last_updated.plus_micros(1));
-            change.last_changed = if same_state {
-                old.last_changed
-            } else {
-                change.last_updated
-            };
+        let same_state = old.as_ref().filter(|old| old.state == change.state);
+        if same_state.is_some_and(|old| old.attributes == change.attributes) {
+            return None;
         }
+        inner.stamp(&mut change);
+        change.last_changed = same_state.map_or(change.last_updated, |old| old.last_changed);
         let at = change.last_updated;
         let event = wire::state_changed(old.as_ref(), Some(&change), (at, &change.context));
         inner
             .current
             .insert(Arc::clone(&change.entity_id), change.clone());
-        self.note(inner, &change);
-        inner.recorder.remember(change);
+        inner.write_down(change);
         tell(inner, "state_changed", &event);
         Some(at)
-    }
-
-    fn note(&self, inner: &mut Inner, change: &StateChange) {
-        if self.ledger_capacity == 0 {
-            return;
-        }
-        if inner.ledger.len() >= self.ledger_capacity {
-            inner.ledger.pop_front();
-            inner.ledger_dropped += 1;
-        }
-        inner.ledger.push_back(Emitted {
-            entity_id: Arc::clone(&change.entity_id),
-            state: Arc::clone(&change.state),
-            last_updated_us: change.last_updated.get(),
-        });
     }
 
     /// Removes a state.
@@ -333,7 +285,19 @@ impl House {
             return false;
         };
         let context = Self::context(&mut inner, now, None);
-        let event = wire::state_changed(Some(&old), None, (now, &context));
+        let mut change = StateChange {
+            entity_id: Arc::clone(&old.entity_id),
+            state: "".into(),
+            attributes: Arc::default(),
+            last_changed: now,
+            last_updated: now,
+            removed: true,
+            context,
+        };
+        inner.stamp(&mut change);
+        change.last_changed = change.last_updated;
+        let event = wire::state_changed(Some(&old), None, (change.last_updated, &context));
+        inner.write_down(change);
         tell(&mut inner, "state_changed", &event);
         true
     }
@@ -365,6 +329,22 @@ impl House {
         let next = (now + steps * sensor.step).clamp(sensor.range.0, sensor.range.1);
         let state = format!("{next:.*}", sensor.decimals);
         self.set_by_device(sensor.entity_id, &state).is_some()
+    }
+}
+
+impl Inner {
+    /// Two changes of an entity never have one stamp: it is the name of the row.
+    fn stamp(&self, change: &mut StateChange) {
+        if let Some(last) = self.recorder.last(&change.entity_id) {
+            change.last_updated = change.last_updated.max(last.last_updated.plus_micros(1));
+        }
+    }
+
+    /// Into the ledger and into history.
+    fn write_down(&mut self, change: StateChange) {
+        let heard = self.clients.values().any(Client::hears_changes);
+        self.book.note(&change, heard);
+        self.recorder.remember(change);
     }
 }
 

@@ -62,9 +62,29 @@ impl Recorder {
         }
     }
 
-    /// The state that an entity had last; it may have been removed since.
+    /// The state that each entity had last, unless it was removed.
     pub(super) fn latest(&self) -> impl Iterator<Item = &StateChange> {
-        self.rows.values().filter_map(|rows| rows.back())
+        let last = self.rows.values().filter_map(|rows| rows.back());
+        last.filter(|row| !row.removed)
+    }
+
+    /// The last row of an entity.
+    pub(super) fn last(&self, entity_id: &str) -> Option<&StateChange> {
+        self.rows.get(entity_id)?.back()
+    }
+
+    /// Forgets the rows at or after an instant.
+    pub(super) fn forget_from(&mut self, at: UtcMicros) {
+        for rows in self.rows.values_mut() {
+            rows.truncate(rows.partition_point(|row| row.last_updated < at));
+        }
+    }
+
+    /// Forgets the rows before an instant.
+    pub(super) fn purge(&mut self, before: UtcMicros) {
+        for rows in self.rows.values_mut() {
+            drop(rows.drain(..rows.partition_point(|row| row.last_updated < before)));
+        }
     }
 
     /// Number of rows.

@@ -9,6 +9,7 @@ mod events;
 mod faults;
 mod handshake;
 mod history;
+mod kill;
 mod logbook;
 mod registries;
 mod rest;

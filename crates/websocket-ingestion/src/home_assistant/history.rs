@@ -61,8 +61,8 @@ fn event(entity_id: &EntityId, row: Row) -> Option<NewEvent> {
     Some(NewEvent {
         entity_id: entity_id.clone(),
         attributes: row.a.filter(|_| row.s.is_some()),
-        // A removal is a row without state.
-        state: row.s.filter(|state| !state.is_empty()),
+        // A removal is a row without state; an empty text is a state like any other.
+        state: row.s,
         last_changed: row
             .lc
             .map(UtcMicros::from_history_seconds)
@@ -83,6 +83,15 @@ mod tests {
     use crate::home_assistant::frame::messages;
     use crate::normalize;
     use std::collections::BTreeMap;
+
+    #[test]
+    fn an_empty_state_is_no_removal() {
+        let told =
+            r#"{"sensor.a": [{"s": "", "a": {}, "lu": 1.5}, {"s": null, "a": {}, "lu": 2.5}]}"#;
+        let (rows, unusable) = rows(told).unwrap();
+        let states: Vec<_> = rows.iter().map(|row| row.state.as_deref()).collect();
+        assert_eq!((states, unusable), (vec![Some(""), None], 0));
+    }
 
     /// History and live stream of the same run must name the same rows, to the microsecond.
     #[test]

@@ -49,7 +49,10 @@ impl House {
     pub(super) fn written(&self) -> Option<UtcMicros> {
         let lag = self.recorder_lag.as_micros() as i64;
         let commits = self.clock.now().get().checked_div(lag)?;
-        UtcMicros::new(commits * lag).ok()
+        let committed = self.lock().committed;
+        UtcMicros::new(commits * lag)
+            .ok()
+            .map(|at| at.max(committed))
     }
 
     /// Changes that the recorder has not written yet.
