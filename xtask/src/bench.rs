@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the release programs of this workspace do on this machine.
 
 mod flood;
+mod home_assistant;
 mod ingest;
 mod latency;
 mod services;

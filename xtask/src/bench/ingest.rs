@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use super::flood::{COALESCED, ENTITIES, Flood, Framing, Plan};
+use super::home_assistant;
 use super::latency::Latencies;
 use super::services::{PROGRAMS, Services};
 use crate::{patience, table, workspace};
@@ -30,6 +31,12 @@ pub(crate) struct Options {
     /// Seconds for which the latency is measured; 0 leaves it out
     #[arg(long, default_value_t = 20)]
     latency_seconds: u64,
+    /// Instead of the floods: a burst of a real Home Assistant, of so many events
+    #[arg(long, value_name = "EVENTS")]
+    home_assistant: Option<u32>,
+    /// Versions of Home Assistant for that
+    #[arg(long, value_delimiter = ',', default_value = "2025.4.4,2026.11.0")]
+    versions: Vec<String>,
     /// Folder with programs to measure instead of a release build, such as one with symbols for a profiler
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
@@ -61,6 +68,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Some(folder) => folder.clone(),
         None => workspace::build(&PROGRAMS, true)?,
     };
+    if let Some(events) = options.home_assistant {
+        let folder = workspace::root().join(crate::e2e::USUAL_BENCH);
+        let bench = crate::e2e::home_assistant::Bench::find(&folder)?;
+        return home_assistant::run(&bench, &options.versions, &programs, events);
+    }
     println_head(options);
     let mut floods = Vec::new();
     for framing in [Framing::Coalesced, Framing::Single] {

@@ -108,6 +108,11 @@ impl Fired {
             .unwrap_or_default()
     }
 
+    /// Changes a second, as drive.py fired them.
+    pub(crate) fn rate(&self) -> f64 {
+        self.changes.len() as f64 / self.count.seconds
+    }
+
     /// How many changes.
     pub(crate) fn len(&self) -> usize {
         self.changes.len()
