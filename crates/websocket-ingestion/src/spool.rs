@@ -5,18 +5,20 @@
 //! committed is passed over by moving a position, and a file that was passed over whole is deleted. The position may be
 //! older than the truth after a sudden end: then some events are sent twice, which data-api counts and does not store.
 
+mod opened;
 mod record;
 mod segment;
 mod upkeep;
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use common::instant::UtcMicros;
 
 use crate::lines::{Line, Lines, LinesBuilder};
+pub(crate) use opened::Opened;
 use record::{Found, MAGIC};
 use segment::Segment;
 use upkeep::Upkeep;
@@ -49,31 +51,6 @@ pub(crate) struct Spool {
     passed_over: Vec<PathBuf>,
     /// What was read last; kept so that memory of this size is asked for once.
     scratch: Vec<u8>,
-}
-
-/// What was found at the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Opened {
-    /// Events that wait.
-    pub(crate) records: u64,
-    /// Files with damage in their middle; what stood before the damage is kept, the file is set aside.
-    pub(crate) damaged: u64,
-    /// The newest event before the first damage, and the oldest after the last; none where there is none.
-    pub(crate) around_damage: (Option<UtcMicros>, Option<UtcMicros>),
-}
-
-impl Opened {
-    /// Notes what one more file is like.
-    fn note(&mut self, before: Option<UtcMicros>, checked: &segment::Checked) {
-        let span = checked.segment.as_ref().and_then(|found| found.span);
-        if checked.is_damaged {
-            self.damaged += 1;
-            let until = span.map(|(_, last)| last).max(before);
-            self.around_damage = (self.around_damage.0.or(until), None);
-        } else if self.damaged > 0 && self.around_damage.1.is_none() {
-            self.around_damage.1 = span.map(|(first, _)| first);
-        }
-    }
 }
 
 /// Events that had to go.
@@ -165,17 +142,6 @@ impl Spool {
             self.unsynced.extend(self.open.take());
         }
         appended
-    }
-
-    /// Whether the disk takes anything.
-    pub(crate) fn probe(&self) -> io::Result<()> {
-        let path = self.folder.join("probe");
-        let mut file = File::create(&path)?;
-        let written = file
-            .write_all(&[b' '; 4096])
-            .and_then(|()| file.sync_data());
-        let removed = std::fs::remove_file(&path);
-        written.and(removed)
     }
 
     /// What is to be done on the disk to make it agree with what is known here; done without holding up the spool.

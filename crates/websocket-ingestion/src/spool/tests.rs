@@ -123,8 +123,8 @@ fn damage_in_an_older_file_keeps_its_valid_part_and_sets_the_file_aside() {
     assert!(damaged.with_extension("damaged").exists());
     let (before, after) = opened.around_damage;
     assert!(before.unwrap() < after.unwrap() && after == Some(line(5).at));
-    spool.upkeep().unwrap().run().unwrap();
     // The file that was set aside is no part of the spool any more.
+    spool.upkeep().unwrap().run().unwrap();
     spool.append(&batch(20..22)).unwrap();
     drop(spool);
     let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
@@ -277,8 +277,13 @@ fn a_position_that_could_not_be_written_is_not_taken_for_one_in_a_later_file() {
     assert_eq!(drain(&mut spool), [4]);
     // From here on the position cannot be written: a folder stands in its way.
     std::fs::create_dir(folder.path().join("position.partial")).unwrap();
+    let passed_over = newest_file(folder.path());
     spool.append(&batch(5..10)).unwrap();
     spool.upkeep().unwrap().run().unwrap_err();
+    assert!(
+        !passed_over.exists(),
+        "what was sent needs no room any more"
+    );
     drop(spool);
     let (mut spool, opened) = Spool::open(folder.path(), PLENTY).unwrap();
     assert_eq!(opened.records, 5, "not four of them passed over");

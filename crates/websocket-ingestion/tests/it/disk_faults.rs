@@ -29,7 +29,6 @@ async fn with_a_full_disk_events_wait_in_memory_and_nothing_is_lost() {
     proxy.set(Fault::Refuse);
     home.burst(3000).await;
     process.says("spool", "events wait in memory").await;
-    assert!(process.metric("homeiq_spool_usable{part=\"spool\"}").await < 0.5);
     assert!(
         process
             .metric("homeiq_spool_errors_total{part=\"spool\"}")
@@ -41,6 +40,12 @@ async fn with_a_full_disk_events_wait_in_memory_and_nothing_is_lost() {
             health["subscription"]["events_by_type"]["state_changed"] == 3010
         })
         .await;
+    // A batch that is small enough still fits now and then.
+    eventually("the metric of a full disk", PATIENCE, async || {
+        (process.metric("homeiq_spool_usable{part=\"spool\"}").await < 0.5).then_some(())
+    })
+    .await
+    .unwrap();
     assert_eq!(health["status"], "degraded");
     assert_eq!(health["delivery"]["dropped"], json!({}));
     assert!(
