@@ -1,7 +1,7 @@
 //! Puts websocket-ingestion together.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use common::clock::Clock;
 use common::env::Env;
@@ -15,6 +15,7 @@ use data_api_client::DataApi;
 use tokio::net::TcpListener;
 use tokio::sync::SetOnce;
 
+use crate::backfill::Past;
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::delivery::{Delivery, Limits};
@@ -55,7 +56,8 @@ pub(crate) struct Shared {
     pub(crate) buffer: Arc<Buffer>,
     pub(crate) data_api: DataApi,
     pub(crate) sink: DataApiSink,
-    pub(crate) import: Arc<Import>,
+    /// How far the time before the first start has been read.
+    pub(crate) past: Arc<Past>,
     /// Set when data-api has said what is stored already. Before that nothing is sent to it: what is newest there would no longer
     /// say when the last run ended.
     pub(crate) looked_back: Arc<SetOnce<()>>,
@@ -66,20 +68,6 @@ impl Shared {
     /// because the next start looks from the newest stored event on.
     pub(crate) async fn settle_gaps(&self) {
         self.gaps.settled(&self.sink).await;
-    }
-}
-
-/// Up to which instant the history before the first start is still to be read.
-#[derive(Debug, Default)]
-pub(crate) struct Import(Mutex<Option<UtcMicros>>);
-
-impl Import {
-    pub(crate) fn set(&self, before: UtcMicros) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-    }
-
-    pub(crate) fn take(&self) -> Option<UtcMicros> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -126,7 +114,7 @@ impl App {
             buffer: Arc::new(Buffer::new(config.buffer_bytes)),
             data_api,
             sink,
-            import: Arc::default(),
+            past: Arc::new(Past::new(&config.spool_dir)),
             looked_back,
             config: Arc::new(config),
         };
@@ -221,8 +209,9 @@ async fn look_back(shared: &Shared) {
         }
     };
     shared.sink.reached();
-    // Nothing stored yet: everything up to the moment of the reading.
-    shared.import.set(stats.oldest.unwrap_or(UtcMicros::MAX));
+    if stats.oldest.is_some() {
+        shared.past.resume();
+    }
     match shared.data_api.open_gaps().await {
         Ok(open) => shared.gaps.adopt(open.gaps),
         Err(error) => tracing::warn!(%error, "gaps of earlier runs are not looked for"),

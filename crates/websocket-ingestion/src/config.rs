@@ -75,6 +75,8 @@ pub struct Timing {
     pub slow_answer: Duration,
     /// After which Home Assistant's recorder has written what happened before; it commits every 5 s.
     pub recorder_lag: Duration,
+    /// Between the first two attempts to read the history while Home Assistant is connected; later ones are up to 120 times as far apart.
+    pub backfill_retry: Duration,
 }
 
 impl Default for Timing {
@@ -94,6 +96,7 @@ impl Default for Timing {
             startup_poll: Duration::from_secs(2),
             slow_answer: Duration::from_secs(5),
             recorder_lag: Duration::from_secs(12),
+            backfill_retry: Duration::from_secs(5),
         }
     }
 }

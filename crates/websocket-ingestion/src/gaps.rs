@@ -1,8 +1,8 @@
 //! Spans of time from which events may be missing, and why: kept here, reported to data-api, closed by reading the history.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use common::api::gaps::{Gap, GapClosure, GapReason};
 use common::instant::UtcMicros;
@@ -10,6 +10,7 @@ use common::lifecycle::Failure;
 use common::retry::RetryPolicy;
 use data_api_client::{CallFailed, DataApi};
 use serde::Serialize;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::home_time::Outage;
@@ -23,6 +24,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const SET_BACK_SECONDS: i64 = 5;
 /// Then the place of that event says little, and so much is read around it.
 const DAY_SECONDS: i64 = 86_400;
+/// What is lost within so many seconds of one another, for one reason, makes one gap.
+const NEIGHBOURS_SECONDS: i64 = 60;
 /// Time for the last report when the process stops.
 const LAST_REPORT: Duration = Duration::from_secs(2);
 
@@ -38,6 +41,7 @@ struct Inner {
     /// When this process first heard Home Assistant.
     listened_since: Option<UtcMicros>,
     recent: VecDeque<Known>,
+    more: Arc<Notify>,
 }
 
 #[derive(Debug, Clone)]
@@ -45,6 +49,8 @@ struct Known {
     gap: Gap,
     /// data-api has it as it is.
     reported: bool,
+    /// When it last grew.
+    touched: Instant,
 }
 
 /// What `/health` tells of them.
@@ -62,7 +68,11 @@ impl Gaps {
     pub(crate) fn adopt(&self, open: Vec<Gap>) {
         let mut inner = self.lock();
         for gap in open.into_iter().rev() {
-            inner.remember(gap, true);
+            let is_known =
+                |known: &Known| (known.gap.start, known.gap.reason) == (gap.start, gap.reason);
+            if !inner.recent.iter().any(is_known) {
+                inner.remember(gap, true);
+            }
         }
     }
 
@@ -118,7 +128,7 @@ impl Gaps {
         }
     }
 
-    /// The events of this span were let go. Neighbours in memory make one gap.
+    /// The events of this span were let go. Neighbours make one gap.
     pub(crate) fn lost(&self, why: Loss, start: UtcMicros, end: UtcMicros) {
         let mut inner = self.lock();
         let reason = match why {
@@ -126,7 +136,7 @@ impl Gaps {
             Loss::SpoolFull => GapReason::SpoolFull,
             Loss::SpoolDamaged => GapReason::SpoolDamaged,
         };
-        if reason != GapReason::BufferFull || !inner.extend(start, end, reason) {
+        if reason == GapReason::SpoolDamaged || !inner.extend(start, end, reason) {
             inner.add(start, end, reason);
         }
     }
@@ -141,17 +151,33 @@ impl Gaps {
             .collect()
     }
 
-    /// The history of a gap was read, which brought so many rows.
-    pub(crate) fn filled(&self, filled: &Gap, rows: usize) {
-        if let Some(known) = self
-            .lock()
+    /// Those of them that have not grown for so long.
+    pub(crate) fn open_and_quiet(&self, quiet: Duration) -> Vec<Gap> {
+        self.lock()
             .recent
-            .iter_mut()
-            .find(|known| known.gap == *filled)
-        {
-            known.gap.closed_by = Some(GapClosure::Backfill);
-            known.gap.rows = Some(rows as u64);
-            known.reported = false;
+            .iter()
+            .filter(|known| known.gap.closed_by.is_none() && known.touched.elapsed() >= quiet)
+            .map(|known| known.gap.clone())
+            .collect()
+    }
+
+    /// Waits until there may be more to read.
+    pub(crate) async fn more(&self) {
+        let more = Arc::clone(&self.lock().more);
+        more.notified().await;
+    }
+
+    /// These gaps were read, or never can be. `rows` is what they brought together; it is told of the first of them.
+    /// One that has grown meanwhile stays open.
+    pub(crate) fn close(&self, gaps: &[Gap], closed_by: GapClosure, rows: usize) {
+        let mut inner = self.lock();
+        let mut rows = rows as u64;
+        for gap in gaps {
+            if let Some(known) = inner.recent.iter_mut().find(|known| known.gap == *gap) {
+                known.gap.closed_by = Some(closed_by);
+                known.gap.rows = Some(std::mem::take(&mut rows));
+                known.reported = false;
+            }
         }
     }
 
@@ -240,14 +266,19 @@ impl Gaps {
 }
 
 impl Inner {
-    /// Makes the newest gap longer, if it is open and of this reason.
+    /// Makes the last gap of this reason longer, if it is open and near.
     fn extend(&mut self, start: UtcMicros, end: UtcMicros, reason: GapReason) -> bool {
-        let last = self.recent.back_mut();
-        let Some(last) = last.filter(|last| {
-            last.gap.reason == reason && last.gap.closed_by.is_none() && start >= last.gap.start
-        }) else {
+        let near = |known: &&mut Known| {
+            let gap = &known.gap;
+            gap.reason == reason
+                && gap.closed_by.is_none()
+                && start >= gap.start
+                && start <= gap.end.plus_seconds(NEIGHBOURS_SECONDS)
+        };
+        let Some(last) = self.recent.iter_mut().rev().find(near) else {
             return false;
         };
+        last.touched = Instant::now();
         if end > last.gap.end {
             let more = end.seconds_since(last.gap.end);
             last.gap.end = end;
@@ -297,7 +328,12 @@ impl Inner {
             let oldest = self.recent.iter().position(settled).unwrap_or(0);
             self.recent.remove(oldest);
         }
-        self.recent.push_back(Known { gap, reported });
+        self.recent.push_back(Known {
+            gap,
+            reported,
+            touched: Instant::now(),
+        });
+        self.more.notify_one();
     }
 }
 
@@ -328,7 +364,8 @@ mod tests {
         let told = gaps.told();
         assert_eq!((told.count, told.open_since), (1, None));
         assert!((told.total_seconds - 15.0).abs() < 1e-9);
-        gaps.filled(&gaps.open()[0], 7);
+        gaps.close(&gaps.open(), GapClosure::Backfill, 7);
+        assert_eq!(gaps.told().recent[0].rows, Some(7));
         assert!(gaps.open().is_empty());
     }
 
@@ -385,5 +422,48 @@ mod tests {
             (told.count, told.recent[0].start, told.recent[0].end),
             (1, at(5), at(8))
         );
+    }
+
+    #[test]
+    fn a_gap_that_grew_since_it_was_read_stays_open_and_one_that_still_grows_is_not_read() {
+        let gaps = Gaps::default();
+        gaps.lost(Loss::BufferFull, at(5), at(8));
+        assert!(gaps.open_and_quiet(Duration::from_secs(60)).is_empty());
+        let seen = gaps.open();
+        gaps.lost(Loss::BufferFull, at(9), at(9));
+        gaps.close(&seen, GapClosure::Backfill, 1);
+        assert_eq!(gaps.open()[0].end, at(9));
+    }
+
+    #[test]
+    fn what_the_spool_lets_go_of_is_one_gap_for_each_flood() {
+        let gaps = Gaps::default();
+        gaps.lost(Loss::SpoolFull, at(10), at(20));
+        gaps.lost(Loss::BufferFull, at(25), at(25));
+        gaps.lost(Loss::SpoolFull, at(21), at(30));
+        gaps.lost(Loss::SpoolFull, at(500), at(501));
+        let spans: Vec<_> = gaps
+            .open()
+            .iter()
+            .map(|gap| (gap.start, gap.end, gap.reason))
+            .collect();
+        let full = GapReason::SpoolFull;
+        let memory = (at(25), at(25), GapReason::BufferFull);
+        assert_eq!(
+            spans,
+            [(at(10), at(30), full), memory, (at(500), at(501), full)]
+        );
+    }
+
+    #[test]
+    fn a_gap_that_data_api_knows_is_taken_up_once() {
+        let gaps = Gaps::default();
+        gaps.lost(Loss::SpoolDamaged, at(1), at(2));
+        let of_an_earlier_run = Gap {
+            start: at(0),
+            ..gaps.open()[0].clone()
+        };
+        gaps.adopt(vec![gaps.open()[0].clone(), of_an_earlier_run]);
+        assert_eq!(gaps.open().len(), 2);
     }
 }

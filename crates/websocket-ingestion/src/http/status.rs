@@ -115,7 +115,7 @@ pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
             "active_subscriptions": usize::from(facts.subscribed_since.is_some()),
             "total_events_received": facts.received,
             "session_events_received": session,
-            "historical_events_received": facts.imported_rows,
+            "historical_events_received": facts.backfill.rows,
             "events_by_type": facts.by_type,
             "last_event_time": facts.last_event,
             "event_rate_per_minute": if minutes > 0.0 { (session as f64 / minutes * 100.0).round() / 100.0 } else { 0.0 },
@@ -125,7 +125,7 @@ pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
         "spool": {"records": facts.spool_records, "bytes": facts.spool_bytes, "max_bytes": shared.config.spool_max_bytes,
             "damaged_files": facts.spool_set_aside},
         "registry": {"devices": facts.devices, "entities": facts.entities},
-        "backfill": {"rows": facts.imported_rows, "back_to": facts.imported_back_to, "done": facts.import_done},
+        "backfill": facts.backfill,
         "gaps": shared.gaps.told(),
         "degraded": shared.health.degradations(),
     }))

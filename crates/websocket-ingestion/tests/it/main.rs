@@ -5,6 +5,7 @@
     reason = "a test that cannot go on shall stop where it is"
 )]
 
+mod backfill;
 mod chain;
 mod clocks;
 mod connection;
