@@ -79,6 +79,12 @@ impl DataApi {
         Ok(EventPage { events, next })
     }
 
+    /// Ids of all entities that have events.
+    pub async fn entities_with_events(&self) -> Result<Vec<String>, CallFailed> {
+        self.json(self.request(Method::GET, "/internal/events/entities")?)
+            .await
+    }
+
     /// Counts over a period such as `1h`, and over the whole store.
     pub async fn event_stats(&self, period: &str) -> Result<EventStats, CallFailed> {
         self.json(

@@ -1,7 +1,7 @@
 //! Puts websocket-ingestion together.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use common::clock::Clock;
 use common::env::Env;
@@ -11,10 +11,11 @@ use common::instant::UtcMicros;
 use common::lifecycle::{Failure, Tasks};
 use common::program::Service;
 use common::retry::RetryPolicy;
-use data_api_client::DataApi;
+use data_api_client::{CallFailed, DataApi};
 use tokio::net::TcpListener;
 use tokio::sync::SetOnce;
 
+use crate::backfill::Past;
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::delivery::{Delivery, Limits};
@@ -56,7 +57,8 @@ pub(crate) struct Shared {
     pub(crate) buffer: Arc<Buffer>,
     pub(crate) data_api: DataApi,
     pub(crate) sink: DataApiSink,
-    pub(crate) import: Arc<Import>,
+    /// How far the time before the first start has been read.
+    pub(crate) past: Arc<Past>,
     /// Set when data-api has said what is stored already. Before that nothing is sent to it: what is newest there would no longer
     /// say when the last run ended.
     pub(crate) looked_back: Arc<SetOnce<()>>,
@@ -68,20 +70,6 @@ impl Shared {
     /// because the next start looks from the newest stored event on.
     pub(crate) async fn settle_gaps(&self) {
         self.gaps.settled(&self.sink).await;
-    }
-}
-
-/// Up to which instant the history before the first start is still to be read.
-#[derive(Debug, Default)]
-pub(crate) struct Import(Mutex<Option<UtcMicros>>);
-
-impl Import {
-    pub(crate) fn set(&self, before: UtcMicros) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-    }
-
-    pub(crate) fn take(&self) -> Option<UtcMicros> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -128,7 +116,7 @@ impl App {
             buffer: Arc::new(Buffer::new(config.buffer_bytes)),
             data_api,
             sink,
-            import: Arc::default(),
+            past: Arc::new(Past::new(&config.spool_dir)),
             looked_back,
             live: Arc::new(Live::new(config.max_clients, tasks.closing())),
             config: Arc::new(config),
@@ -233,10 +221,14 @@ fn open_spool(
 /// long as it takes.
 async fn look_back(shared: &Shared) {
     let mut delay = RetryPolicy::SIBLING.start();
-    let stats = loop {
-        let asking = shared.data_api.event_stats("1h");
+    let (stats, open) = loop {
+        // Both or none: with the newest event alone, gaps of earlier runs would be forgotten.
+        let asking = async {
+            let stats = shared.data_api.event_stats("1h").await?;
+            Ok::<_, CallFailed>((stats, shared.data_api.open_gaps().await?))
+        };
         match shared.sink.watched(asking).await.0 {
-            Ok(stats) => break stats,
+            Ok(known) => break known,
             // Refused for good: then at least what happens from now on is kept.
             Err(error) if !error.may_pass_later() => {
                 tracing::error!(%error, "data-api does not say what is stored: what happened before this start is not looked for");
@@ -250,12 +242,10 @@ async fn look_back(shared: &Shared) {
         }
     };
     shared.sink.reached();
-    // Nothing stored yet: everything up to the moment of the reading.
-    shared.import.set(stats.oldest.unwrap_or(UtcMicros::MAX));
-    match shared.data_api.open_gaps().await {
-        Ok(open) => shared.gaps.adopt(open.gaps),
-        Err(error) => tracing::warn!(%error, "gaps of earlier runs are not looked for"),
+    if stats.oldest.is_some() {
+        shared.past.resume();
     }
+    shared.gaps.adopt(open.gaps);
     if let Some(newest) = stats.newest {
         shared.gaps.not_running(newest);
     }

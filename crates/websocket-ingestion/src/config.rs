@@ -98,6 +98,8 @@ pub struct Timing {
     pub client_patience: Duration,
     /// Between the messages that keep `/ws/status` awake.
     pub status_ping_every: Duration,
+    /// Between the first two attempts to read the history while Home Assistant is connected; later ones are up to 120 times as far apart.
+    pub backfill_retry: Duration,
 }
 
 impl Default for Timing {
@@ -120,6 +122,7 @@ impl Default for Timing {
             client_ping_every: Duration::from_secs(20),
             client_patience: Duration::from_secs(5),
             status_ping_every: Duration::from_secs(15),
+            backfill_retry: Duration::from_secs(5),
         }
     }
 }

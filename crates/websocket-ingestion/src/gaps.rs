@@ -1,8 +1,8 @@
 //! Spans of time from which events may be missing, and why: kept here, reported to data-api, closed by reading the history.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use common::api::gaps::{Gap, GapClosure, GapReason};
 use common::instant::UtcMicros;
@@ -10,6 +10,7 @@ use common::lifecycle::Failure;
 use common::retry::RetryPolicy;
 use data_api_client::{CallFailed, DataApi};
 use serde::Serialize;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::home_time::Outage;
@@ -23,6 +24,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const SET_BACK_SECONDS: i64 = 5;
 /// Then the place of that event says little, and so much is read around it.
 const DAY_SECONDS: i64 = 86_400;
+/// What is lost within so many seconds of one another, for one reason, makes one gap.
+const NEIGHBOURS_SECONDS: i64 = 60;
 /// Time for the last report when the process stops.
 const LAST_REPORT: Duration = Duration::from_secs(2);
 
@@ -38,6 +41,7 @@ struct Inner {
     /// When this process first heard Home Assistant.
     listened_since: Option<UtcMicros>,
     recent: VecDeque<Known>,
+    more: Arc<Notify>,
 }
 
 #[derive(Debug, Clone)]
@@ -45,6 +49,8 @@ struct Known {
     gap: Gap,
     /// data-api has it as it is.
     reported: bool,
+    /// When it last grew.
+    touched: Instant,
 }
 
 /// What `/health` tells of them.
@@ -62,7 +68,11 @@ impl Gaps {
     pub(crate) fn adopt(&self, open: Vec<Gap>) {
         let mut inner = self.lock();
         for gap in open.into_iter().rev() {
-            inner.remember(gap, true);
+            let is_known =
+                |known: &Known| (known.gap.start, known.gap.reason) == (gap.start, gap.reason);
+            if !inner.recent.iter().any(is_known) {
+                inner.remember(gap, true);
+            }
         }
     }
 
@@ -118,7 +128,7 @@ impl Gaps {
         }
     }
 
-    /// The events of this span were let go. Neighbours in memory make one gap.
+    /// The events of this span were let go. Neighbours make one gap.
     pub(crate) fn lost(&self, why: Loss, start: UtcMicros, end: UtcMicros) {
         let mut inner = self.lock();
         let reason = match why {
@@ -126,7 +136,7 @@ impl Gaps {
             Loss::SpoolFull => GapReason::SpoolFull,
             Loss::SpoolDamaged => GapReason::SpoolDamaged,
         };
-        if reason != GapReason::BufferFull || !inner.extend(start, end, reason) {
+        if reason == GapReason::SpoolDamaged || !inner.extend(start, end, reason) {
             inner.add(start, end, reason);
         }
     }
@@ -141,17 +151,33 @@ impl Gaps {
             .collect()
     }
 
-    /// The history of a gap was read, which brought so many rows.
-    pub(crate) fn filled(&self, filled: &Gap, rows: usize) {
-        if let Some(known) = self
-            .lock()
+    /// Those of them that have not grown for so long.
+    pub(crate) fn open_and_quiet(&self, quiet: Duration) -> Vec<Gap> {
+        self.lock()
             .recent
-            .iter_mut()
-            .find(|known| known.gap == *filled)
-        {
-            known.gap.closed_by = Some(GapClosure::Backfill);
-            known.gap.rows = Some(rows as u64);
-            known.reported = false;
+            .iter()
+            .filter(|known| known.gap.closed_by.is_none() && known.touched.elapsed() >= quiet)
+            .map(|known| known.gap.clone())
+            .collect()
+    }
+
+    /// Waits until there may be more to read.
+    pub(crate) async fn more(&self) {
+        let more = Arc::clone(&self.lock().more);
+        more.notified().await;
+    }
+
+    /// These gaps were read, or never can be. `rows` is what they brought together; it is told of the first of them.
+    /// One that has grown meanwhile stays open.
+    pub(crate) fn close(&self, gaps: &[Gap], closed_by: GapClosure, rows: usize) {
+        let mut inner = self.lock();
+        let mut rows = rows as u64;
+        for gap in gaps {
+            if let Some(known) = inner.recent.iter_mut().find(|known| known.gap == *gap) {
+                known.gap.closed_by = Some(closed_by);
+                known.gap.rows = Some(std::mem::take(&mut rows));
+                known.reported = false;
+            }
         }
     }
 
@@ -240,14 +266,19 @@ impl Gaps {
 }
 
 impl Inner {
-    /// Makes the newest gap longer, if it is open and of this reason.
+    /// Makes the last gap of this reason longer, if it is open and near.
     fn extend(&mut self, start: UtcMicros, end: UtcMicros, reason: GapReason) -> bool {
-        let last = self.recent.back_mut();
-        let Some(last) = last.filter(|last| {
-            last.gap.reason == reason && last.gap.closed_by.is_none() && start >= last.gap.start
-        }) else {
+        let near = |known: &&mut Known| {
+            let gap = &known.gap;
+            gap.reason == reason
+                && gap.closed_by.is_none()
+                && start >= gap.start
+                && start <= gap.end.plus_seconds(NEIGHBOURS_SECONDS)
+        };
+        let Some(last) = self.recent.iter_mut().rev().find(near) else {
             return false;
         };
+        last.touched = Instant::now();
         if end > last.gap.end {
             let more = end.seconds_since(last.gap.end);
             last.gap.end = end;
@@ -297,93 +328,14 @@ impl Inner {
             let oldest = self.recent.iter().position(settled).unwrap_or(0);
             self.recent.remove(oldest);
         }
-        self.recent.push_back(Known { gap, reported });
+        self.recent.push_back(Known {
+            gap,
+            reported,
+            touched: Instant::now(),
+        });
+        self.more.notify_one();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> UtcMicros {
-        UtcMicros::default().plus_seconds(second)
-    }
-
-    fn outage(start: i64, end: i64) -> Outage {
-        Outage {
-            start: at(start),
-            end: at(end),
-        }
-    }
-
-    #[test]
-    fn a_lost_connection_is_one_gap_from_its_last_sign_of_life() {
-        let gaps = Gaps::default();
-        gaps.reconnected(outage(0, 1));
-        assert_eq!(gaps.told().count, 0, "the first connection ends no gap");
-        gaps.disconnected(at(10));
-        gaps.disconnected(at(12));
-        assert_eq!(gaps.told().open_since, Some(at(10)));
-        gaps.reconnected(outage(11, 25));
-        let told = gaps.told();
-        assert_eq!((told.count, told.open_since), (1, None));
-        assert!((told.total_seconds - 15.0).abs() < 1e-9);
-        gaps.filled(&gaps.open()[0], 7);
-        assert!(gaps.open().is_empty());
-    }
-
-    #[test]
-    fn an_outage_over_which_the_clock_was_set_back_begins_where_the_new_time_does() {
-        let gaps = Gaps::default();
-        gaps.reconnected(outage(0, 1));
-        gaps.disconnected(at(4000));
-        gaps.reconnected(outage(400, 4020));
-        assert_eq!(gaps.open()[0].start, at(400));
-        assert_eq!(gaps.open()[0].end, at(4020));
-    }
-
-    #[test]
-    fn the_time_before_a_start_is_one_gap_until_the_first_connection() {
-        for late in [false, true] {
-            let gaps = Gaps::default();
-            gaps.disconnected(at(100));
-            if !late {
-                gaps.not_running(at(10));
-            }
-            gaps.reconnected(outage(99, 130));
-            if late {
-                // data-api was away, so that only now it is known what was stored.
-                gaps.not_running(at(10));
-            }
-            let told = gaps.told();
-            let first = &told.recent[0];
-            assert_eq!(
-                (first.start, first.end, first.reason),
-                (at(10), at(130), GapReason::NotRunning)
-            );
-        }
-    }
-
-    #[test]
-    fn what_was_stored_with_a_time_that_is_yet_to_come_does_not_hide_what_was_missed() {
-        let gaps = Gaps::default();
-        gaps.not_running(at(1_003_600));
-        gaps.reconnected(outage(999_999, 1_000_000));
-        let gap = &gaps.open()[0];
-        assert!(gap.start <= at(1_000_000 - 86_400), "{gap:?}");
-        assert!(gap.end >= at(1_003_600 + 86_400), "{gap:?}");
-    }
-
-    #[test]
-    fn events_that_the_buffer_let_go_of_make_one_gap() {
-        let gaps = Gaps::default();
-        for second in 5..9 {
-            gaps.lost(Loss::BufferFull, at(second), at(second));
-        }
-        let told = gaps.told();
-        assert_eq!(
-            (told.count, told.recent[0].start, told.recent[0].end),
-            (1, at(5), at(8))
-        );
-    }
-}
+mod tests;

@@ -6,8 +6,11 @@ mod clock;
 pub(crate) mod frame;
 pub(crate) mod handshake;
 pub(crate) mod history;
+pub(crate) mod logbook;
 mod opening;
+pub(crate) mod recorder;
 mod registry_watch;
+pub(crate) mod rest;
 pub(crate) mod session;
 pub(crate) mod supervisor;
 

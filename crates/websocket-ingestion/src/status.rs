@@ -1,7 +1,6 @@
 //! What the service knows of its own work: behind `/health` and the metrics. Log lines and counters of one fact come from one place.
 
 mod breaker;
-mod progress;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use common::instant::UtcMicros;
 use serde::Serialize;
 
+use crate::backfill::Progress;
 use crate::config::Role;
 
 /// Event types that are counted by name; the rest are counted together.
@@ -75,9 +75,7 @@ pub(crate) struct Facts {
     pub(crate) dropped: BTreeMap<&'static str, u64>,
     pub(crate) devices: Option<usize>,
     pub(crate) entities: Option<usize>,
-    pub(crate) imported_rows: usize,
-    pub(crate) imported_back_to: Option<UtcMicros>,
-    pub(crate) import_done: bool,
+    pub(crate) backfill: Progress,
     pub(crate) spool_records: u64,
     pub(crate) spool_bytes: u64,
     pub(crate) spool_set_aside: u64,
@@ -230,14 +228,9 @@ impl Status {
         facts.entities = Some(entities);
     }
 
-    pub(crate) fn imported(&self, rows: usize, back_to: UtcMicros) {
-        let mut facts = self.lock();
-        facts.imported_rows = rows;
-        facts.imported_back_to = Some(back_to);
-    }
-
-    pub(crate) fn import_done(&self) {
-        self.lock().import_done = true;
+    /// Notes what the reader of the history does.
+    pub(crate) fn backfill<T>(&self, note: impl FnOnce(&mut Progress) -> T) -> T {
+        note(&mut self.lock().backfill)
     }
 
     fn lock(&self) -> MutexGuard<'_, Facts> {

@@ -131,6 +131,14 @@ pub(super) async fn list(
     Ok((headers, Json(page.events)))
 }
 
+/// Ids of all entities that have events, also of those that Home Assistant no longer has.
+#[utoipa::path(get, path = "/internal/events/entities", tag = "internal", security(("key" = [])),
+    responses((status = 200, body = Vec<String>, description = "Ids, in the order of the alphabet")))]
+pub(super) async fn entities(State(api): State<Api>) -> Result<Json<Vec<String>>, Problem> {
+    let ids = api.store.entities_with_events().await;
+    ids.map(Json).map_err(store_problem)
+}
+
 /// One state change.
 #[utoipa::path(get, path = "/api/v1/events/{event_id}", tag = "events", security(("key" = [])),
     params(("event_id" = String, Path, description = "`<entity_id>@<microseconds>`, as in `id` of the list")),

@@ -61,6 +61,7 @@ fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(events::one))
         .routes(routes!(home::show))
         .routes(routes!(home::report))
+        .routes(routes!(events::entities))
         .routes(routes!(gaps::list))
         .routes(routes!(gaps::upsert))
         .routes(routes!(registry::devices))

@@ -3,7 +3,7 @@
 //! Like the real one it names the context of a run only in the entry of the automation itself; the changes that the run made say
 //! which automation it was. Measurements, changes of attributes and the first state of an entity are not in it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::entity::domain_of;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::history::seconds;
 use super::house::House;
-use crate::home::{Home, StateChange};
+use crate::home::StateChange;
 
 /// Domains whose rows tell of runs.
 const RUNNERS: [&str; 2] = ["automation", "script"];
@@ -23,8 +23,7 @@ pub(super) fn entries(
     (start, end): (UtcMicros, UtcMicros),
     only: Option<&[String]>,
 ) -> Vec<Value> {
-    let mut ids: BTreeSet<Arc<str>> = Home::entity_ids().map(Arc::from).collect();
-    ids.extend(house.current().into_iter().map(|change| change.entity_id));
+    let ids: Vec<Arc<str>> = house.recorded_ids();
     let (mut runs, mut changes) = (HashMap::new(), Vec::new());
     for id in &ids {
         let (mut before, rows) = house.rows(id, start, end);

@@ -92,6 +92,11 @@ impl Recorder {
         self.rows.values().map(VecDeque::len).sum()
     }
 
+    /// Ids of all entities that it has rows of.
+    pub(super) fn entity_ids(&self) -> Vec<Arc<str>> {
+        self.rows.keys().map(Arc::clone).collect()
+    }
+
     /// Number of rows at or after an instant.
     pub(super) fn younger_than(&self, at: UtcMicros) -> usize {
         self.rows

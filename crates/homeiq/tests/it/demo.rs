@@ -75,6 +75,15 @@ async fn the_demo_shows_planted_habits_and_ends_in_order() {
         (0, 0),
         "sensors and a light used at random times have no habits"
     );
+    let porch: Vec<_> = habits
+        .iter()
+        .filter(|habit| habit.entities[0] == "light.porch")
+        .map(|habit| (&habit.states[0], habit.time_of_day_minutes))
+        .collect();
+    assert!(
+        porch.is_empty(),
+        "what an automation does is no habit: {porch:?}"
+    );
     // Nothing is exported, so nothing is said about it.
     let said = running.said.join("\n").to_lowercase();
     assert!(

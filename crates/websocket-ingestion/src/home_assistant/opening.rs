@@ -1,5 +1,7 @@
 //! From an address to a connection on which Home Assistant has accepted the token.
 
+use std::sync::Arc;
+
 use common::instant::UtcMicros;
 use common::tls::{self, TlsTrouble};
 use futures_util::{SinkExt, StreamExt};
@@ -7,10 +9,13 @@ use secrecy::SecretString;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+};
 
 use super::candidate::Candidate;
 use super::handshake::{self, Step};
+use super::rest::Rest;
 use super::session::End;
 use crate::app::Shared;
 use crate::config::{Role, Way};
@@ -28,6 +33,8 @@ pub(crate) struct Opened {
     pub(super) version: String,
     pub(super) role: Role,
     pub(super) shown: String,
+    /// The same Home Assistant over REST.
+    pub(super) rest: Rest,
 }
 
 /// Connects and shows the token; `told` hears how far it got.
@@ -82,6 +89,7 @@ pub(crate) async fn open(
                     version,
                     role: way.role,
                     shown: candidate.shown.clone(),
+                    rest: rest(shared, candidate, token),
                 });
             }
             Step::Refused(reason) => return Err(End::Refused(reason)),
@@ -92,6 +100,16 @@ pub(crate) async fn open(
             }
         }
     }
+}
+
+/// REST at the same address, with the same token and the same trust.
+fn rest(shared: &Shared, candidate: &Candidate, token: &SecretString) -> Rest {
+    let tls = match &candidate.connector {
+        Connector::Rustls(config) => Some(Arc::clone(config)),
+        _ => None,
+    };
+    let timeout = shared.config.timing.command;
+    Rest::new(&candidate.way.websocket, token, tls, timeout)
 }
 
 fn header<'a, B>(response: &'a tungstenite::http::Response<B>, name: &str) -> Option<&'a str> {

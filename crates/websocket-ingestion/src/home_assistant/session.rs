@@ -15,6 +15,7 @@ use super::clock;
 use super::frame::{Event, Kind, Unreadable, messages};
 use super::opening::Opened;
 use super::registry_watch::{self, RegistryWatch};
+use super::rest::Rest;
 use crate::app::Shared;
 use crate::config::Role;
 use crate::lines::{Line, Lines};
@@ -62,6 +63,7 @@ impl Reins {
 pub(crate) async fn listen(shared: &Shared, opened: Opened, reins: &Reins) -> End {
     let (writer, reader) = opened.socket.split();
     let calls = Calls::new(writer, shared.config.timing.command);
+    let rest = opened.rest;
     let line = Connection {
         starting: AtomicBool::new(true),
         registry: RegistryWatch::default(),
@@ -71,7 +73,7 @@ pub(crate) async fn listen(shared: &Shared, opened: Opened, reins: &Reins) -> En
     };
     let end = tokio::select! {
         end = read(reader, shared, &calls, &line) => end,
-        end = conduct(shared, &calls, &line, reins) => end,
+        end = conduct(shared, &calls, &rest, &line, reins) => end,
     };
     calls.close().await;
     end
@@ -222,7 +224,13 @@ struct HomeConfig {
 }
 
 /// Says what we want, keeps the connection alive, and fetches what does not come by itself.
-async fn conduct(shared: &Shared, calls: &Calls, line: &Connection, reins: &Reins) -> End {
+async fn conduct(
+    shared: &Shared,
+    calls: &Calls,
+    rest: &Rest,
+    line: &Connection,
+    reins: &Reins,
+) -> End {
     match subscribe(shared, calls, line, reins).await {
         Ok(true) => {}
         Ok(false) => return End::NotConnected("Home Assistant is still starting".to_owned()),
@@ -231,7 +239,7 @@ async fn conduct(shared: &Shared, calls: &Calls, line: &Connection, reins: &Rein
     tokio::select! {
         end = ping(shared, calls, reins) => end,
         error = line.registry.keep(shared, calls) => failed("cannot read the registries", &error),
-        end = fill(shared, calls, line) => end,
+        end = fill(shared, calls, rest, line) => end,
         never = house::read_states(shared, calls) => match never {},
     }
 }
@@ -314,7 +322,8 @@ async fn ping(shared: &Shared, calls: &Calls, reins: &Reins) -> End {
 }
 
 /// Once Home Assistant runs, reads from its history what was missed.
-async fn fill(shared: &Shared, calls: &Calls, line: &Connection) -> End {
+async fn fill(shared: &Shared, calls: &Calls, rest: &Rest, line: &Connection) -> End {
+    let mut was_starting = false;
     while line.starting.load(Ordering::Relaxed) {
         match is_running(calls).await {
             Ok(running) => {
@@ -329,6 +338,7 @@ async fn fill(shared: &Shared, calls: &Calls, line: &Connection) -> End {
                 tracing::debug!(%error, "Home Assistant does not say whether it has started");
             }
         }
+        was_starting |= line.starting.load(Ordering::Relaxed);
         tokio::time::sleep(if line.starting.load(Ordering::Relaxed) {
             shared.config.timing.startup_poll
         } else {
@@ -340,8 +350,10 @@ async fn fill(shared: &Shared, calls: &Calls, line: &Connection) -> End {
     shared.looked_back.wait().await;
     // Home Assistant's history has an entity under the id of now, so data-api must know that first.
     line.registry.known(IDS_WITHIN).await;
-    if let Err(error) = backfill::run(shared, calls).await {
-        tracing::warn!(%error, "the history cannot be read; what was missed stays a gap");
+    if was_starting {
+        // The logbook must have the end of the start, which tells its rows from what people did.
+        tokio::time::sleep(shared.config.timing.recorder_lag).await;
     }
+    backfill::run(shared, calls, rest).await;
     std::future::pending().await
 }

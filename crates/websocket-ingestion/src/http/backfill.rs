@@ -12,7 +12,7 @@ pub(super) async fn progress(State(shared): State<Shared>) -> Json<Value> {
     let facts = shared.status.facts();
     Json(json!({
         "service": "websocket-ingestion",
-        "progress": facts.progress(),
+        "progress": facts.backfill,
         "gaps": shared.gaps.told(),
         "timestamp": shared.clock.now(),
     }))

@@ -305,6 +305,7 @@ pub(crate) fn short_waits() -> Timing {
         registry_debounce: Duration::from_millis(50),
         startup_poll: Duration::from_millis(50),
         recorder_lag: Duration::from_secs(2),
+        backfill_retry: Duration::from_millis(50),
         ..Timing::default()
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod acceptance;
+mod backfill;
 mod chain;
 mod clocks;
 mod connection;

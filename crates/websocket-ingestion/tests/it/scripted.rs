@@ -164,7 +164,12 @@ fn reply(command: &Value, script: &Script) -> String {
         }
         "history/history_during_period" => rows(command, &history),
         kind if kind.ends_with("/list") => json!([]),
-        _ => Value::Null,
+        "subscribe_events" | "supported_features" => Value::Null,
+        _ => {
+            return format!(
+                r#"{{"type":"result","success":false,"error":{{"code":"unknown_command","message":"Unknown command."}},"id":{id}}}"#
+            );
+        }
     };
     format!(r#"{{"result":{result},"type":"result","success":true,"id":{id}}}"#)
 }

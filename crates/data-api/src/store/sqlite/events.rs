@@ -43,6 +43,17 @@ const SELECT: &str = "SELECT e.entity, e.last_updated_us, e.last_changed_us, e.c
      LEFT JOIN event_attributes pa ON pa.id = p.attributes WHERE ";
 
 impl Store {
+    /// Ids of the entities that have events.
+    pub async fn entities_with_events(&self) -> Result<Vec<String>, StoreFailure> {
+        let rows = sqlx::query("SELECT entity_id FROM event_entities ORDER BY entity_id")
+            .fetch_all(&self.database.readers)
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<Result<_, _>>()?)
+    }
+
     /// One page of the events that pass `asked`.
     pub async fn events(&self, asked: &EventFilter) -> Result<Page, StoreFailure> {
         let mut sql = QueryBuilder::new(SELECT);

@@ -1,5 +1,7 @@
 //! What makes a home hard to read: parts that it does not have, answers that never come, a recorder that is late.
 
+use std::sync::Arc;
+
 use common::instant::UtcMicros;
 
 use super::House;
@@ -43,6 +45,11 @@ impl House {
 
     pub(in crate::server) fn max_answer_rows(&self) -> usize {
         self.lock().max_answer_rows
+    }
+
+    /// Entities that the recorder knows, some of which may be gone.
+    pub(in crate::server) fn recorded_ids(&self) -> Vec<Arc<str>> {
+        self.lock().recorder.entity_ids()
     }
 
     /// Up to when the recorder has written; nothing where it writes at once.
