@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod api;
+pub mod category;
 pub mod entity;
 pub mod instant;
 pub mod pattern;

@@ -1,6 +1,5 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
-pub mod category;
 pub mod context_key;
 pub mod reported;
 mod sqlite;

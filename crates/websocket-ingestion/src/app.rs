@@ -17,7 +17,7 @@ use tokio::sync::SetOnce;
 
 use crate::backfill::Past;
 use crate::buffer::Buffer;
-use crate::config::Config;
+use crate::config::{Config, InfluxDb};
 use crate::delivery::{Delivery, Limits};
 use crate::discovery::Discovery;
 use crate::enrich::Enrichment;
@@ -27,7 +27,7 @@ use crate::home_assistant::supervisor;
 use crate::home_time::HomeTime;
 use crate::http;
 use crate::live::Live;
-use crate::sink::{DataApiSink, Loss};
+use crate::sink::{DataApiSink, InfluxSink, InfluxWay, Loss, Sink};
 use crate::spool::Spool;
 use crate::status::Status;
 
@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) sink: DataApiSink,
     /// How far the time before the first start has been read.
     pub(crate) past: Arc<Past>,
+    /// The way to InfluxDB; none where that is off.
+    pub(crate) influxdb: Option<Arc<InfluxWay>>,
     /// Set when data-api has said what is stored already. Before that nothing is sent to it: what is newest there would no longer
     /// say when the last run ended.
     pub(crate) looked_back: Arc<SetOnce<()>>,
@@ -104,6 +106,7 @@ impl App {
             Arc::clone(&looked_back),
             config.timing.slow_answer,
         );
+        let (influxdb, influxdb_delivery) = to_influxdb(&config, &health)?.unzip();
         let shared = Shared {
             clock,
             health,
@@ -117,6 +120,7 @@ impl App {
             data_api,
             sink,
             past: Arc::new(Past::new(&config.spool_dir)),
+            influxdb,
             looked_back,
             live: Arc::new(Live::new(config.max_clients, tasks.closing())),
             config: Arc::new(config),
@@ -129,19 +133,17 @@ impl App {
             http::router(shared.clone()),
         );
         let stop = tasks.stopping();
-        let limits = Limits {
-            batch_size: shared.config.batch_size,
-            batch_timeout: shared.config.batch_timeout,
-            sync_interval: shared.config.spool_sync_interval,
-        };
         let delivery = Delivery::new(
             shared.sink.clone(),
             Arc::clone(&shared.buffer),
             spool,
             shared.health.clone(),
-            limits,
+            limits(&shared.config),
         );
         tasks.spawn("delivery", delivery.run(stop.clone()));
+        if let Some(delivery) = influxdb_delivery {
+            tasks.spawn("influxdb", delivery.run(stop.clone()));
+        }
         inform(&shared, tasks);
         let (gaps, client, reporting) = (
             Arc::clone(&shared.gaps),
@@ -188,6 +190,42 @@ fn inform(shared: &Shared, tasks: &Tasks) {
         "live-clients",
         async move { clients.clients.until_gone().await },
     );
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        batch_size: config.batch_size,
+        batch_timeout: config.batch_timeout,
+        sync_interval: config.spool_sync_interval,
+    }
+}
+
+/// Where events wait for InfluxDB, and what takes them there.
+type ToInfluxDb = (Arc<InfluxWay>, Delivery<InfluxSink>);
+
+/// The way to InfluxDB, if there is one.
+fn to_influxdb(config: &Config, health: &Health) -> Result<Option<ToInfluxDb>, Failure> {
+    let peer = match &config.influxdb {
+        InfluxDb::On(peer) => peer,
+        InfluxDb::Off(None) => return Ok(None),
+        InfluxDb::Off(Some(why)) => {
+            tracing::info!("nothing is written to InfluxDB: {why}");
+            return Ok(None);
+        }
+    };
+    let folder = config.spool_dir.join("influxdb");
+    let (spool, opened) = Spool::open(&folder, config.spool_max_bytes)
+        .map_err(|error| format!("cannot use the spool for InfluxDB in {}: {error}. Set SPOOL_DIR to a folder that this user may write", folder.display()))?;
+    tracing::info!(url = %peer.url, bucket = peer.bucket, waiting = opened.records, "events are written to InfluxDB, too");
+    if opened.damaged > 0 {
+        tracing::error!(files = opened.damaged, folder = %folder.display(),
+            "the spool for InfluxDB was damaged: what stood before the damage is kept, the damaged files are set aside as *.damaged");
+    }
+    let sink = InfluxSink::new(peer.clone(), health.clone())?;
+    sink.spooled(spool.records(), spool.bytes());
+    let way = Arc::new(InfluxWay::new(sink.clone(), config.buffer_bytes / 2));
+    let delivery = Delivery::new(sink, way.buffer(), spool, health.clone(), limits(config));
+    Ok(Some((way, delivery)))
 }
 
 fn open_spool(

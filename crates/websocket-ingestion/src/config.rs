@@ -1,6 +1,7 @@
 //! Settings of websocket-ingestion.
 
 mod home;
+mod influxdb;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use common::settings::{CorsOrigins, DataApiPeer, Listen};
 use crate::filter::{Filter, FilterSource};
 
 pub use home::{Home, Role, Way};
+pub use influxdb::{InfluxDb, InfluxPeer};
 
 /// Everything that websocket-ingestion is told from outside.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub struct Config {
     pub spool_max_bytes: u64,
     /// Longest time that an event is in memory only.
     pub spool_sync_interval: Duration,
+    /// Where events go besides.
+    pub influxdb: InfluxDb,
     /// Days of history to read at the first start; none: all there are.
     pub backfill_days: Option<u32>,
     /// Rules on which events are kept.
@@ -178,6 +182,7 @@ impl Config {
                     "Longest time that an event is in memory only, in seconds: by then data-api has it, or the disk.",
                 )
                 .0,
+            influxdb: InfluxDb::read(env),
             backfill_days: env.optional(
                 &["BACKFILL_INITIAL_DAYS"],
                 "Days of Home Assistant's history to read at the first start; unset: all that it has; 0: none.",

@@ -3,7 +3,7 @@
 use crate::live::LeaveReason;
 
 /// Counters without labels.
-const COUNTERS: [(&str, &str); 5] = [
+const COUNTERS: [(&str, &str); 6] = [
     (
         "homeiq_events_received_total",
         "Events received from Home Assistant.",
@@ -20,6 +20,7 @@ const COUNTERS: [(&str, &str); 5] = [
         "homeiq_ingest_delivered_total",
         "Events that data-api took, stored before or not.",
     ),
+    ("homeiq_influxdb_points_total", "Points that InfluxDB took."),
     (
         "homeiq_house_entities_left_out_total",
         "Entities that the status of the house has no place for.",
@@ -27,7 +28,7 @@ const COUNTERS: [(&str, &str); 5] = [
 ];
 
 /// Gauges without labels.
-const GAUGES: [(&str, &str); 5] = [
+const GAUGES: [(&str, &str); 7] = [
     (
         "homeiq_ha_connected",
         "1 while connected to Home Assistant.",
@@ -41,6 +42,11 @@ const GAUGES: [(&str, &str); 5] = [
         "homeiq_ingest_lag_seconds",
         "Time from an event until data-api had it.",
     ),
+    (
+        "homeiq_influxdb_spool_records",
+        "Events on disk that InfluxDB has not taken yet.",
+    ),
+    ("homeiq_influxdb_spool_bytes", "Bytes of these."),
     ("homeiq_live_clients", "Clients of /ws and /ws/status."),
 ];
 
@@ -57,6 +63,16 @@ const DROP_REASONS: [&str; 11] = [
     "stopped",
     "history_unusable",
     "filtered",
+];
+
+/// Why an event is not in InfluxDB.
+const INFLUXDB_DROP_REASONS: [&str; 6] = [
+    "buffer_full",
+    "spool_full",
+    "spool_damaged",
+    "invalid",
+    "refused",
+    "stopped",
 ];
 
 /// Why a connection is made again.
@@ -101,6 +117,11 @@ pub(crate) fn register() {
         "homeiq_events_dropped_total",
         "Events that were not stored.",
         &DROP_REASONS,
+    );
+    labelled(
+        "homeiq_influxdb_dropped_total",
+        "Events that InfluxDB did not get.",
+        &INFLUXDB_DROP_REASONS,
     );
     labelled(
         "homeiq_ha_reconnects_total",

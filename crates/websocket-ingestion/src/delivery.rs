@@ -106,8 +106,9 @@ impl<S: Sink> Delivery<S> {
                 .lost(Loss::Stopped, lines.len() as u64, lines.span());
             tracing::error!(
                 events = lines.len(),
-                "stopped with events that neither {} nor the disk took; the next start looks for them in the history",
-                S::PART
+                "stopped with events that went neither on nor to the disk ({}); {}",
+                S::PART,
+                S::AFTER_LOSS
             );
         }
         Ok(())
@@ -330,7 +331,8 @@ impl<S: Sink> Delivery<S> {
             Ok(lost) => {
                 tracing::error!(
                     events = lost.records,
-                    "the spool: {error}; it was set aside as *.damaged, and its events become a gap"
+                    "the spool: {error}; it was set aside as *.damaged; {}",
+                    S::AFTER_LOSS
                 );
                 self.sink.lost(Loss::SpoolDamaged, lost.records, lost.span);
             }

@@ -23,6 +23,6 @@ mod spool;
 mod status;
 
 pub use app::{App, WebsocketIngestion};
-pub use config::{Build, Config, Home, Role, Timing, Way};
+pub use config::{Build, Config, Home, InfluxDb, InfluxPeer, Role, Timing, Way};
 pub use filter::FilterSource;
 pub use http::openapi_document;

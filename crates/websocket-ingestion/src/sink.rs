@@ -1,6 +1,7 @@
 //! Where events go.
 
 mod data_api;
+mod influxdb;
 
 use std::future::Future;
 
@@ -9,11 +10,14 @@ use common::instant::UtcMicros;
 use crate::lines::Lines;
 
 pub(crate) use data_api::DataApiSink;
+pub(crate) use influxdb::{InfluxSink, InfluxWay};
 
 /// A place that events are delivered to. Each has its own queue and its own spool, so that none waits for another.
 pub(crate) trait Sink: Send + Sync + 'static {
     /// Name of its spool in `/health`.
     const PART: &'static str;
+    /// What becomes of events that were let go on the way.
+    const AFTER_LOSS: &'static str;
 
     /// Delivers a batch, trying for as long as it takes.
     fn deliver(&self, batch: &Lines) -> impl Future<Output = ()> + Send;

@@ -172,6 +172,9 @@ impl Changes {
     fn hand_on(self, shared: &Shared, now: UtcMicros) {
         shared.status.received("state_changed", self.received, now);
         shared.status.dropped("filtered", self.filtered);
+        if let Some(influxdb) = &shared.influxdb {
+            influxdb.push(&self.lines);
+        }
         let dropped: Lines = shared.buffer.push(self.lines).iter().collect();
         if !dropped.is_empty() {
             let (events, span) = (dropped.len() as u64, dropped.span());

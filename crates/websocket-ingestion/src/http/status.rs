@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::rate::rounded;
 use crate::app::Shared;
 use crate::config::{Home, Role};
+use crate::sink::InfluxWay;
 use crate::status::{Facts, LinkState};
 
 /// Seconds without any event after which a subscription looks dead.
@@ -124,6 +125,7 @@ pub(super) async fn health(State(shared): State<Shared>) -> Json<Value> {
             "waiting": shared.buffer.len(), "capacity_bytes": shared.config.buffer_bytes},
         "spool": {"records": facts.spool_records, "bytes": facts.spool_bytes, "max_bytes": shared.config.spool_max_bytes,
             "damaged_files": facts.spool_set_aside},
+        "influxdb": shared.influxdb.as_deref().map(InfluxWay::told),
         "registry": {"devices": facts.devices, "entities": facts.entities},
         "backfill": facts.backfill,
         "gaps": shared.gaps.told(),

@@ -35,6 +35,7 @@ pub(crate) struct DataApiSink {
 
 impl Sink for DataApiSink {
     const PART: &'static str = "spool";
+    const AFTER_LOSS: &'static str = "Home Assistant's history is asked for them";
 
     async fn deliver(&self, batch: &Lines) {
         // What is newest in the store says when the last run ended, until something newer is stored.

@@ -21,6 +21,7 @@ mod faults;
 mod frames;
 mod home_faults;
 mod house;
+mod influxdb;
 mod live;
 mod metrics;
 mod missing;

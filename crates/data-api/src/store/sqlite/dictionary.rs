@@ -5,13 +5,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use common::category;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Row, query};
 
 use crate::hex;
-use crate::store::{Placement, ValidEvent, category};
+use crate::store::{Placement, ValidEvent};
 
 /// Most states, and most attribute sets, that are held in memory; when full, that dictionary begins anew.
 const MAX_CACHED: usize = 100_000;

@@ -6,6 +6,7 @@
 mod detect;
 
 use common::api::registry::{Rename, RenameReply};
+use common::category;
 use common::entity::domain_of;
 use common::instant::UtcMicros;
 use sqlx::sqlite::SqliteConnection;
@@ -13,8 +14,8 @@ use sqlx::{Connection, Row, query};
 
 use self::detect::{Detected, End, detect};
 use super::Store;
+use crate::store::StoreFailure;
 use crate::store::reported::Object;
-use crate::store::{StoreFailure, category};
 
 /// `renames.until_us` of a name whose end is not known.
 const FOR_EVER: i64 = i64::MAX;
