@@ -151,7 +151,9 @@ pub(crate) fn rest_rows(
         if last_updated <= start {
             continue;
         }
-        let state = row.state.filter(|state| !state.is_empty());
+        // A removal is an empty state without attributes here; what has attributes is an empty state.
+        let bare = row.attributes.as_ref().is_none_or(|all| all.get() == "{}");
+        let state = row.state.filter(|state| !state.is_empty() || !bare);
         events.push(NewEvent {
             attributes: row.attributes.filter(|_| state.is_some()),
             state,
@@ -180,7 +182,7 @@ fn event_at(entity_id: EntityId, last_updated: UtcMicros) -> NewEvent {
 }
 
 fn event(entity_id: &EntityId, row: Row) -> Option<NewEvent> {
-    // A removal is a row without state; an empty text is a state like any other. (REST tells both alike.)
+    // A removal is a row without state; an empty text is a state like any other.
     let state = row.s;
     let last_updated = UtcMicros::from_history_seconds(row.lu).ok()?;
     Some(NewEvent {

@@ -2,6 +2,7 @@
 
 use common::instant::UtcMicros;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::calls::{CallFailed, Calls};
@@ -12,16 +13,13 @@ const ENTITIES: usize = 100;
 
 /// Changes that it has not written yet; nothing where it does not say.
 pub(crate) async fn backlog(calls: &Calls) -> Result<Option<u64>, CallFailed> {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct Info {
         #[serde(default)]
         backlog: Option<u64>,
     }
-    match calls.call(json!({"type": "recorder/info"})).await {
-        Ok(answer) => Ok(serde_json::from_str::<Info>(answer.get())?.backlog),
-        Err(CallFailed::Refused(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let info: Info = if_said(calls, "recorder/info").await?;
+    Ok(info.backlog)
 }
 
 /// Ids of the entities that it keeps statistics of, some of which may be gone; none where it does not say.
@@ -32,14 +30,28 @@ pub(crate) async fn entities_with_statistics(calls: &Calls) -> Result<Vec<String
         #[serde(default)]
         source: String,
     }
-    let command = json!({"type": "recorder/list_statistic_ids"});
-    let list: Vec<Statistic> = match calls.call(command).await {
-        Ok(answer) => serde_json::from_str(answer.get())?,
-        Err(CallFailed::Refused(_)) => Vec::new(),
-        Err(error) => return Err(error),
+    let list: Vec<Statistic> = match if_said(calls, "recorder/list_statistic_ids").await {
+        Err(CallFailed::Timeout(_)) => Vec::new(),
+        list => list?,
     };
     let own = list.into_iter().filter(|known| known.source == "recorder");
     Ok(own.map(|known| known.statistic_id).collect())
+}
+
+/// The answer to a command without which we can do, or nothing.
+async fn if_said<T: DeserializeOwned + Default>(
+    calls: &Calls,
+    command: &'static str,
+) -> Result<T, CallFailed> {
+    let answer = match calls.call(json!({"type": command})).await {
+        Ok(answer) => answer,
+        Err(error @ (CallFailed::Disconnected | CallFailed::Timeout(_))) => return Err(error),
+        Err(error) => {
+            tracing::debug!(command, %error, "we do without the answer");
+            return Ok(T::default());
+        }
+    };
+    Ok(serde_json::from_str(answer.get()).unwrap_or_default())
 }
 
 /// Whether it remembers how things stood at an instant: false where its history begins later.

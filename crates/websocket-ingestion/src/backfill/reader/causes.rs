@@ -47,12 +47,13 @@ impl Reader<'_> {
                     }
                     let read = tokio::task::spawn_blocking(move || {
                         let read = logbook.add(answer.get());
-                        read.map(|()| logbook)
+                        (logbook, read)
                     });
-                    logbook = read
-                        .await
-                        .map_err(|_| Trouble::Disconnected)?
-                        .map_err(CallFailed::Unreadable)?;
+                    let read = read.await.map_err(|_| Trouble::Disconnected)?;
+                    logbook = read.0;
+                    if let Err(error) = read.1 {
+                        self.leave_logbook(&error.into());
+                    }
                 }
                 Err(CallFailed::Disconnected) => return Err(Trouble::Disconnected),
                 Err(error @ CallFailed::Timeout(_)) => {
