@@ -31,7 +31,7 @@ struct Job {
 }
 
 impl EventWriter {
-    /// A writer into this store; nothing is stored before [`EventWriting::run`] runs.
+    /// A writer into this store; nothing is stored before `EventWriting::run` runs.
     pub fn new(store: Store) -> (Self, EventWriting) {
         let (sender, jobs) = mpsc::channel(QUEUE);
         (Self(sender), EventWriting { store, jobs })
