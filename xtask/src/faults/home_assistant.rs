@@ -128,7 +128,15 @@ fn one(
 
 /// What was driven must be served, once, in order, with drive.py's digest. Returns how many changes that are.
 fn same_digest(fired: &Fired, pair: &mut Pair) -> anyhow::Result<usize> {
-    let compared = fired.compare(&pair.changes_since(fired.first())?);
-    compared.verdict(fired)?;
+    let mut last = None;
+    let equal = patience::until("what was driven", EQUAL_WITHIN, || {
+        pair.check()?;
+        let compared = fired.compare(&pair.changes_since(fired.first())?);
+        let is_complete = compared.missing.is_empty();
+        last = Some(compared);
+        Ok(is_complete.then_some(()))
+    });
+    last.context("nothing was compared")?.verdict(fired)?;
+    equal?;
     Ok(fired.len())
 }
