@@ -8,6 +8,8 @@ use serde_json::json;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Row, query};
 
+use super::Store;
+
 /// A part of the registry of which Home Assistant has complete lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
@@ -40,7 +42,7 @@ pub(super) struct EmptyLists(Mutex<BTreeSet<Part>>);
 
 impl EmptyLists {
     /// Marks what is present and not among `named`. Returns how many were marked, and how many were held back.
-    pub(super) async fn mark(
+    async fn mark(
         &self,
         connection: &mut SqliteConnection,
         part: Part,
@@ -78,6 +80,30 @@ impl EmptyLists {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&part);
+    }
+}
+
+impl Store {
+    /// What became of a list whose rows are written: a complete one marks what it does not name.
+    pub(super) async fn upserted(
+        &self,
+        connection: &mut SqliteConnection,
+        part: Part,
+        named: &[String],
+        complete: bool,
+        now: UtcMicros,
+    ) -> Result<Upserted, sqlx::Error> {
+        let (removed, held_back) = if complete {
+            self.empty_lists.mark(connection, part, named, now).await?
+        } else {
+            (0, 0)
+        };
+        Ok(Upserted {
+            rows: named.len(),
+            removed,
+            held_back,
+            ..Upserted::default()
+        })
     }
 }
 

@@ -160,16 +160,9 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         }
-        let mut upserted = Upserted {
-            rows: named.len(),
-            ..Upserted::default()
-        };
-        if complete {
-            (upserted.removed, upserted.held_back) = self
-                .empty_lists
-                .mark(&mut transaction, Part::Devices, &named, now)
-                .await?;
-        }
+        let upserted = self
+            .upserted(&mut transaction, Part::Devices, &named, complete, now)
+            .await?;
         self.place_entities(&mut transaction).await?;
         transaction.commit().await?;
         self.forget_placements();

@@ -136,10 +136,11 @@ impl Store {
     ) -> Result<Upserted, StoreFailure> {
         let mut writer = self.database.writer.acquire().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        let mut upserted = Upserted::default();
-        if complete {
-            upserted.renamed = self.follow_renames(&mut transaction, sent, now).await?;
-        }
+        let renamed = if complete {
+            self.follow_renames(&mut transaction, sent, now).await?
+        } else {
+            0
+        };
         let mut named = Vec::with_capacity(sent.len());
         for object in sent {
             let Some(entity_id) =
@@ -159,17 +160,16 @@ impl Store {
             named.push(entity.entity_id.clone());
             write(&mut transaction, entity, now).await?;
         }
-        upserted.rows = named.len();
-        if complete {
-            (upserted.removed, upserted.held_back) = self
-                .empty_lists
-                .mark(&mut transaction, Part::Entities, &named, now)
-                .await?;
-        }
+        let upserted = self
+            .upserted(&mut transaction, Part::Entities, &named, complete, now)
+            .await?;
         self.place_entities(&mut transaction).await?;
         transaction.commit().await?;
         self.forget_placements();
-        Ok(upserted)
+        Ok(Upserted {
+            renamed,
+            ..upserted
+        })
     }
 
     /// Makes the events' entities follow the registry: device and area of every entity that it knows.

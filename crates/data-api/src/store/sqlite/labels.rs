@@ -71,16 +71,9 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         }
-        let mut upserted = Upserted {
-            rows: named.len(),
-            ..Upserted::default()
-        };
-        if complete {
-            (upserted.removed, upserted.held_back) = self
-                .empty_lists
-                .mark(&mut transaction, Part::Labels, &named, now)
-                .await?;
-        }
+        let upserted = self
+            .upserted(&mut transaction, Part::Labels, &named, complete, now)
+            .await?;
         transaction.commit().await?;
         Ok(upserted)
     }
