@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::chance::Chance;
 use super::diary::{Diary, Fault};
 use super::life;
+use super::service::Service;
 use super::world::World;
 
 /// Everything of the home is away for two seconds after a restart.
@@ -110,19 +111,29 @@ async fn ingestion(
             }
             _ => {
                 let still = chance.seconds(0.5, 6.0);
-                diary
-                    .during(Fault::IngestionPaused, async {
-                        service.pause().await?;
-                        sleep(still).await;
-                        service.go_on().await
-                    })
-                    .await?;
+                pause(&mut service, diary, Fault::IngestionPaused, still).await?;
             }
         }
         drop(service);
         wait = chance.seconds(4.0, 22.0);
     }
     Ok(())
+}
+
+/// Holds a program where it stands, for so long.
+async fn pause(
+    service: &mut Service,
+    diary: &Diary,
+    fault: Fault,
+    still: Duration,
+) -> anyhow::Result<()> {
+    diary
+        .during(fault, async {
+            service.pause().await?;
+            sleep(still).await;
+            service.go_on().await
+        })
+        .await
 }
 
 /// How long a program is away: often not at all.
@@ -164,13 +175,7 @@ async fn store(
             }
             _ => {
                 let still = chance.seconds(0.5, 6.0);
-                diary
-                    .during(Fault::StorePaused, async {
-                        service.pause().await?;
-                        sleep(still).await;
-                        service.go_on().await
-                    })
-                    .await?;
+                pause(&mut service, diary, Fault::StorePaused, still).await?;
             }
         }
     }
