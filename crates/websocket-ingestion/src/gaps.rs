@@ -321,12 +321,30 @@ impl Inner {
         );
     }
 
+    /// Forgets the oldest gap that is settled. Where every one is still to be read or told, the two oldest become one, with the time
+    /// between them: what is read twice is not stored twice, and what is forgotten would be missing for ever.
+    fn make_room(&mut self) {
+        let settled = |known: &Known| known.reported && known.gap.closed_by.is_some();
+        if let Some(oldest) = self.recent.iter().position(settled) {
+            self.recent.remove(oldest);
+            return;
+        }
+        let Some(oldest) = self.recent.pop_front() else {
+            return;
+        };
+        if let Some(next) = self.recent.front_mut() {
+            next.gap.start = next.gap.start.min(oldest.gap.start);
+            next.gap.end = next.gap.end.max(oldest.gap.end);
+            next.gap.closed_by = None;
+            next.gap.rows = None;
+            next.reported = false;
+            next.touched = Instant::now();
+        }
+    }
+
     fn remember(&mut self, gap: Gap, reported: bool) {
         if self.recent.len() == REMEMBERED {
-            // Rather one that is settled than one that is still to be read or told.
-            let settled = |known: &Known| known.reported && known.gap.closed_by.is_some();
-            let oldest = self.recent.iter().position(settled).unwrap_or(0);
-            self.recent.remove(oldest);
+            self.make_room();
         }
         self.recent.push_back(Known {
             gap,

@@ -127,3 +127,31 @@ fn a_gap_that_data_api_knows_is_taken_up_once() {
     gaps.adopt(vec![gaps.open()[0].clone(), of_an_earlier_run]);
     assert_eq!(gaps.open().len(), 2);
 }
+
+#[test]
+fn more_gaps_than_are_remembered_become_longer_ones_and_none_is_forgotten() {
+    let gaps = Gaps::default();
+    gaps.reconnected(outage(0, 1));
+    let many = REMEMBERED as i64 + 50;
+    for number in 0..many {
+        gaps.disconnected(at(number * 100));
+        gaps.reconnected(outage(number * 100, number * 100 + 10));
+    }
+    let open = gaps.open();
+    assert_eq!(open.len(), REMEMBERED);
+    for number in 0..many {
+        let (start, end) = (at(number * 100), at(number * 100 + 10));
+        assert!(
+            open.iter().any(|gap| gap.start <= start && end <= gap.end),
+            "{number}"
+        );
+    }
+    // One that is settled goes first, and takes nothing with it.
+    let mut inner = gaps.lock();
+    inner.recent[7].gap.closed_by = Some(GapClosure::Backfill);
+    inner.recent[7].reported = true;
+    let (oldest, settled) = (inner.recent[0].gap.clone(), inner.recent[7].gap.clone());
+    inner.add(at(1_000_000), at(1_000_010), GapReason::Disconnected);
+    assert_eq!(inner.recent[0].gap, oldest);
+    assert!(inner.recent.iter().all(|known| known.gap != settled));
+}
