@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use common::env::Env;
 use common::settings::{CorsOrigins, DataApiPeer, Listen, ZoneName};
-use database::url::DatabaseUrl;
+use database::url::SqliteUrl;
 use jiff::tz::TimeZone;
 
 use crate::notify::broker::Broker;
@@ -18,7 +18,7 @@ pub struct Config {
     /// Where the events are.
     pub data_api: DataApiPeer,
     /// Where the own tables are.
-    pub database: DatabaseUrl,
+    pub database: SqliteUrl,
     /// When to look for habits.
     pub schedule: Schedule,
     /// The home's wall clock; none: as Home Assistant has it.

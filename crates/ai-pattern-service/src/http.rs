@@ -39,7 +39,8 @@ fn store_problem(failure: StoreFailure) -> Problem {
         StoreFailure::DiskFull(_)
         | StoreFailure::Busy(_)
         | StoreFailure::ReadOnly(_)
-        | StoreFailure::Damaged(_) => {
+        | StoreFailure::Damaged(_)
+        | StoreFailure::Unreachable(_) => {
             Problem::Unavailable("storage is unavailable: try again".to_owned())
         }
         StoreFailure::Statement(_) => Problem::Internal,

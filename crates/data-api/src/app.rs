@@ -43,10 +43,10 @@ impl App {
         let address = listener.local_addr()?;
         let key = secret_file::find_or_make(&config.key)?;
         let health = Health::new();
-        let store = Store::open(&config.database.path).await?;
+        let store = Store::open(&config.database).await?;
         let events = store.totals().await?.events;
         tracing::info!(
-            file = %config.database.path.display(),
+            database = %config.database,
             events,
             "data-api serves on http://{address}"
         );

@@ -74,7 +74,7 @@ pub(crate) fn store_problem(failure: StoreFailure) -> Problem {
             axum::http::StatusCode::INSUFFICIENT_STORAGE,
             "the disk is full: nothing of this request was kept; free some space, then send it again".to_owned(),
         ),
-        StoreFailure::Busy(_) | StoreFailure::ReadOnly(_) | StoreFailure::Damaged(_) => {
+        StoreFailure::Busy(_) | StoreFailure::ReadOnly(_) | StoreFailure::Damaged(_) | StoreFailure::Unreachable(_) => {
             Problem::Unavailable("storage is unavailable: nothing of this request was kept; try again".to_owned())
         }
         StoreFailure::Statement(_) => Problem::Internal,

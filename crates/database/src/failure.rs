@@ -17,6 +17,9 @@ pub enum StoreFailure {
     /// Too much work at once, or another program holds a lock; trying again may help.
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),
+    /// The server does not answer.
+    #[error("the database server does not answer")]
+    Unreachable(#[source] sqlx::Error),
     /// A statement that should not have failed.
     #[error("the database refused a statement: {0}")]
     Statement(#[source] sqlx::Error),
@@ -42,32 +45,84 @@ pub enum CannotOpen {
         #[source]
         failure: StoreFailure,
     },
+    /// A database of this kind is not supported by the service.
+    #[error("this version keeps its tables in SQLite: use sqlite://PATH")]
+    Unsupported,
+    /// The server cannot be used.
+    #[error("cannot use the database at {address}: {failure}{}", cause(failure))]
+    Server {
+        /// Where it is.
+        address: String,
+        /// Why.
+        #[source]
+        failure: StoreFailure,
+    },
     /// Its tables cannot be brought up to date.
-    #[error("cannot bring the tables of {} up to date: {error}", path.display())]
+    #[error("cannot bring the tables of {database} up to date: {error}")]
     Migration {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address of the server.
+        database: String,
         /// Why.
         error: sqlx::migrate::MigrateError,
     },
 }
 
+/// What the driver says, where the situation alone is not enough to act on.
+fn cause(failure: &StoreFailure) -> String {
+    let StoreFailure::Unreachable(error) = failure else {
+        return String::new();
+    };
+    format!(" ({error})")
+}
+
 impl From<sqlx::Error> for StoreFailure {
     fn from(error: sqlx::Error) -> Self {
-        let code = match &error {
-            sqlx::Error::Database(database) => {
-                database.code().and_then(|code| code.parse::<u32>().ok())
+        match &error {
+            sqlx::Error::PoolTimedOut => Self::Busy(error),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => {
+                Self::Unreachable(error)
             }
-            sqlx::Error::PoolTimedOut => return Self::Busy(error),
-            _ => None,
-        };
-        // Primary result codes of SQLite are the low byte of the extended ones: https://www.sqlite.org/rescode.html
-        match code.map(|code| code & 0xff) {
-            Some(5 | 6) => Self::Busy(error),
-            Some(8 | 14) => Self::ReadOnly(error),
-            Some(11 | 26) => Self::Damaged(error),
-            Some(13) => Self::DiskFull(error),
+            sqlx::Error::Database(database) => {
+                let code = database.code().unwrap_or_default().into_owned();
+                if database
+                    .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+                    .is_some()
+                {
+                    of_postgres(&code, error)
+                } else {
+                    of_sqlite(&code, error)
+                }
+            }
             _ => Self::Statement(error),
         }
+    }
+}
+
+/// Primary result codes are the low byte of the extended ones: <https://www.sqlite.org/rescode.html>.
+fn of_sqlite(code: &str, error: sqlx::Error) -> StoreFailure {
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        Ok(5 | 6) => StoreFailure::Busy(error),
+        Ok(8 | 14) => StoreFailure::ReadOnly(error),
+        Ok(11 | 26) => StoreFailure::Damaged(error),
+        Ok(13) => StoreFailure::DiskFull(error),
+        _ => StoreFailure::Statement(error),
+    }
+}
+
+/// The first two characters are the class: <https://www.postgresql.org/docs/17/errcodes-appendix.html>.
+fn of_postgres(code: &str, error: sqlx::Error) -> StoreFailure {
+    match code {
+        "53100" => StoreFailure::DiskFull(error),
+        "25006" | "42501" => StoreFailure::ReadOnly(error),
+        "40001" | "40P01" | "53300" | "55P03" | "57014" => StoreFailure::Busy(error),
+        "XX001" | "XX002" => StoreFailure::Damaged(error),
+        // Class 08: connection; 57P: the server stops or starts; 28, 3D: it lets nobody in, or has no such database.
+        _ if ["08", "57P", "28", "3D"]
+            .iter()
+            .any(|class| code.starts_with(class)) =>
+        {
+            StoreFailure::Unreachable(error)
+        }
+        _ => StoreFailure::Statement(error),
     }
 }

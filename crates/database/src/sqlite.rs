@@ -65,7 +65,7 @@ pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOp
         .run(&writer)
         .await
         .map_err(|error| CannotOpen::Migration {
-            path: path.to_owned(),
+            database: path.display().to_string(),
             error,
         })?;
     let readers = SqlitePoolOptions::new()

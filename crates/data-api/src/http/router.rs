@@ -88,7 +88,7 @@ pub fn openapi_document() -> String {
 impl Api {
     /// Everything that is served.
     pub(crate) fn router(self, cors: CorsOrigins) -> Router {
-        let (clock, database_bytes) = (self.clock.clone(), self.store.size_bytes());
+        let clock = self.clock.clone();
         let (guarded, _) = guarded_routes().split_for_parts();
         let guarded = guarded
             .layer(DefaultBodyLimit::max(MAX_INGEST_BODY_BYTES))
@@ -110,7 +110,7 @@ impl Api {
             clock,
         };
         let router = frame.around(routes);
-        counters::register(database_bytes);
+        counters::register();
         router
     }
 }

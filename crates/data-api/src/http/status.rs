@@ -72,7 +72,7 @@ pub(super) async fn health(State(api): State<Api>) -> (StatusCode, Json<Value>) 
     let begun = Instant::now();
     let totals = api.store.totals().await;
     let latency_ms = begun.elapsed().as_secs_f64() * 1000.0;
-    let size = api.store.size_bytes();
+    let size = api.store.size_bytes().await.unwrap_or_default();
     metrics::gauge!("homeiq_db_size_bytes").set(size as f64);
     let sqlite = match &totals {
         Ok(_) => {

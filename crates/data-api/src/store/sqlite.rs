@@ -18,25 +18,29 @@ mod row;
 pub(super) mod services;
 pub(super) mod writer;
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use common::instant::UtcMicros;
 use database::failure::{CannotOpen, StoreFailure};
-use database::sqlite::Sqlite;
-use sqlx::Row;
+use database::url::DatabaseUrl;
+use database::{Database, Engine, Migrations};
 
 use complete::EmptyLists;
 use dictionary::Dictionaries;
 use former_names::FormerNames;
 
-static MIGRATIONS: sqlx::migrate::Migrator =
-    sqlx::migrate!("../../shared/migrations/data-api/sqlite");
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../shared/migrations/data-api/sqlite");
+static POSTGRES: sqlx::migrate::Migrator =
+    sqlx::migrate!("../../shared/migrations/data-api/postgres");
+const MIGRATIONS: Migrations = Migrations {
+    sqlite: &SQLITE,
+    postgres: &POSTGRES,
+};
 
 /// The stored home. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    database: Sqlite,
+    database: Database,
     dictionaries: Arc<Mutex<Dictionaries>>,
     /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
     former_names: Arc<Mutex<Option<Arc<FormerNames>>>>,
@@ -56,13 +60,23 @@ pub struct Totals {
 
 impl Store {
     /// Opens the database file, makes it where there is none, and brings its tables up to date.
-    pub async fn open(path: &Path) -> Result<Self, CannotOpen> {
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
+        if matches!(url, DatabaseUrl::Postgres(_)) {
+            return Err(CannotOpen::Unsupported);
+        }
         Ok(Self {
-            database: database::sqlite::open(path, &MIGRATIONS).await?,
+            database: Database::open(url, MIGRATIONS).await?,
             dictionaries: Arc::default(),
             former_names: Arc::default(),
             empty_lists: Arc::default(),
         })
+    }
+
+    fn sqlite(&self) -> &database::sqlite::Sqlite {
+        match &self.database.engine {
+            Engine::Sqlite(sqlite) => sqlite,
+            Engine::Postgres(_) => unreachable!("not ported yet"),
+        }
     }
 
     /// Whether the store can be written to now.
@@ -71,8 +85,8 @@ impl Store {
     }
 
     /// Bytes on disk.
-    pub fn size_bytes(&self) -> u64 {
-        self.database.size_bytes()
+    pub async fn size_bytes(&self) -> Result<u64, StoreFailure> {
+        self.database.size_bytes().await
     }
 
     /// How many dictionary entries are held in memory.
@@ -85,16 +99,15 @@ impl Store {
 
     /// Number of events, and their span.
     pub async fn totals(&self) -> Result<Totals, StoreFailure> {
-        let row = sqlx::query(
+        let row = self.database.fetch_one(
             "SELECT (SELECT stored FROM event_totals), (SELECT MIN(last_updated_us) FROM events), \
              (SELECT MAX(last_updated_us) FROM events)",
         )
-        .fetch_one(&self.database.readers)
         .await?;
         Ok(Totals {
-            events: row.try_get::<i64, _>(0)?.unsigned_abs(),
-            oldest: row::instant(&row, 1)?,
-            newest: row::instant(&row, 2)?,
+            events: row.count(0)?,
+            oldest: instant(row.get(1)?),
+            newest: instant(row.get(2)?),
         })
     }
 
@@ -102,4 +115,9 @@ impl Store {
     pub async fn close(&self) {
         self.database.close().await;
     }
+}
+
+/// A nullable column of microseconds.
+fn instant(micros: Option<i64>) -> Option<UtcMicros> {
+    micros.and_then(|micros| UtcMicros::new(micros).ok())
 }

@@ -116,7 +116,7 @@ impl Store {
         complete: bool,
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
-        let mut writer = self.database.writer.acquire().await?;
+        let mut writer = self.sqlite().writer.acquire().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         let mut named = Vec::with_capacity(sent.len());
         for object in sent {
@@ -201,7 +201,7 @@ impl Store {
         sql.push(" ORDER BY d.device_id LIMIT ")
             .push_bind(i64::from(asked.limit));
         sql.push(" OFFSET ").push_bind(i64::from(asked.offset));
-        let rows = sql.build().fetch_all(&self.database.readers).await?;
+        let rows = sql.build().fetch_all(&self.sqlite().readers).await?;
         Ok(rows
             .iter()
             .map(|row| device(row, now))

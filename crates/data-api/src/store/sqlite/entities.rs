@@ -134,7 +134,7 @@ impl Store {
         complete: bool,
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
-        let mut writer = self.database.writer.acquire().await?;
+        let mut writer = self.sqlite().writer.acquire().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         let renamed = if complete {
             self.follow_renames(&mut transaction, sent, now).await?
@@ -234,7 +234,7 @@ impl Store {
         sql.push(" ORDER BY e.entity_id LIMIT ")
             .push_bind(i64::from(asked.limit));
         sql.push(" OFFSET ").push_bind(i64::from(asked.offset));
-        let rows = sql.build().fetch_all(&self.database.readers).await?;
+        let rows = sql.build().fetch_all(&self.sqlite().readers).await?;
         Ok(rows.iter().map(entity).collect::<Result<_, _>>()?)
     }
 }

@@ -46,7 +46,7 @@ impl Store {
     /// Ids of the entities that have events.
     pub async fn entities_with_events(&self) -> Result<Vec<String>, StoreFailure> {
         let rows = sqlx::query("SELECT entity_id FROM event_entities ORDER BY entity_id")
-            .fetch_all(&self.database.readers)
+            .fetch_all(&self.sqlite().readers)
             .await?;
         Ok(rows
             .iter()
@@ -61,7 +61,7 @@ impl Store {
         sql.push(" ORDER BY e.last_updated_us DESC, e.entity DESC LIMIT ")
             .push_bind(i64::from(asked.limit) + 1);
         sql.push(" OFFSET ").push_bind(i64::from(asked.offset));
-        let mut rows = sql.build().fetch_all(&self.database.readers).await?;
+        let mut rows = sql.build().fetch_all(&self.sqlite().readers).await?;
         let more = rows.len() > asked.limit as usize;
         rows.truncate(asked.limit as usize);
         let next = match rows.last() {
@@ -100,7 +100,7 @@ impl Store {
             "SELECT COUNT(*), COUNT(DISTINCT entity) FROM events WHERE last_updated_us >= $1",
         )
         .bind(start.get())
-        .fetch_one(&self.database.readers)
+        .fetch_one(&self.sqlite().readers)
         .await?;
         Ok(PeriodCounts {
             events: row.try_get::<i64, _>(0)?.unsigned_abs(),

@@ -48,7 +48,7 @@ impl Store {
         complete: bool,
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
-        let mut writer = self.database.writer.acquire().await?;
+        let mut writer = self.sqlite().writer.acquire().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         let mut named = Vec::with_capacity(sent.len());
         for object in sent {
@@ -91,7 +91,7 @@ impl Store {
              AS areas FROM named n LEFT JOIN floors f ON f.floor_id = n.floor_id ORDER BY f.level IS NULL, f.level, n.floor_id",
         )
         .bind(include_removed)
-        .fetch_all(&self.database.readers)
+        .fetch_all(&self.sqlite().readers)
         .await?;
         rows.iter()
             .map(|row| {

@@ -24,7 +24,7 @@ pub struct GapFilter {
 impl Store {
     /// Writes gaps, in one transaction; a known one (same start and reason) is replaced.
     pub async fn upsert_gaps(&self, gaps: &[Gap], now: UtcMicros) -> Result<(), StoreFailure> {
-        let mut writer = self.database.writer.acquire().await?;
+        let mut writer = self.sqlite().writer.acquire().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         for gap in gaps {
             query(
@@ -61,7 +61,7 @@ impl Store {
         }
         sql.push(" ORDER BY end_us DESC, id DESC LIMIT ")
             .push_bind(i64::from(asked.limit));
-        let rows = sql.build().fetch_all(&self.database.readers).await?;
+        let rows = sql.build().fetch_all(&self.sqlite().readers).await?;
         Ok(rows.iter().map(gap).collect::<Result<_, _>>()?)
     }
 }

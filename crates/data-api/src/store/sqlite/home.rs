@@ -19,7 +19,7 @@ impl Store {
         .bind(text(sent, "location_name").flatten())
         .bind(text(sent, "version").flatten())
         .bind(now.get())
-        .execute(&self.database.writer)
+        .execute(&self.sqlite().writer)
         .await?;
         Ok(())
     }
@@ -28,7 +28,7 @@ impl Store {
     pub async fn home(&self) -> Result<Home, StoreFailure> {
         let found =
             query("SELECT time_zone, location_name, home_assistant_version, reported_us FROM home")
-                .fetch_optional(&self.database.readers)
+                .fetch_optional(&self.sqlite().readers)
                 .await?;
         let Some(row) = found else {
             return Ok(Home::default());

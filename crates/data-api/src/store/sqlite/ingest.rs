@@ -52,7 +52,7 @@ impl Store {
     /// Stores batches in one transaction; when this returns, they are on disk. Rows that are there already are counted, not
     /// changed.
     pub async fn append(&self, batches: &[Vec<ValidEvent>]) -> Result<Vec<Appended>, StoreFailure> {
-        let mut writer = self.database.writer.acquire().await?;
+        let mut writer = self.sqlite().writer.acquire().await?;
         // The lock is taken at once, so that nothing else can come between looking ids up and using them.
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         let mut found = Dictionaries::default();

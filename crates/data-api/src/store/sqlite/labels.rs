@@ -42,7 +42,7 @@ impl Store {
         complete: bool,
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
-        let mut writer = self.database.writer.acquire().await?;
+        let mut writer = self.sqlite().writer.acquire().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         let mut named = Vec::with_capacity(sent.len());
         for object in sent {
@@ -92,7 +92,7 @@ impl Store {
              GROUP BY n.label_id ORDER BY n.label_id",
         )
         .bind(include_removed)
-        .fetch_all(&self.database.readers)
+        .fetch_all(&self.sqlite().readers)
         .await?;
         rows.iter()
             .map(|row| {

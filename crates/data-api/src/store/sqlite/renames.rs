@@ -30,7 +30,7 @@ impl Store {
         told: &[Rename],
         now: UtcMicros,
     ) -> Result<RenameReply, StoreFailure> {
-        let mut writer = self.database.writer.acquire().await?;
+        let mut writer = self.sqlite().writer.acquire().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         let mut reply = RenameReply::default();
         for rename in told {
@@ -95,7 +95,7 @@ impl Store {
              ORDER BY r.until_us DESC LIMIT 1",
         )
         .bind(entity_id)
-        .fetch_optional(&self.database.readers)
+        .fetch_optional(&self.sqlite().readers)
         .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }

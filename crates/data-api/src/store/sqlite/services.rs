@@ -27,7 +27,7 @@ impl Store {
         services: &[ReportedService],
         now: UtcMicros,
     ) -> Result<(), StoreFailure> {
-        let mut writer = self.database.writer.acquire().await?;
+        let mut writer = self.sqlite().writer.acquire().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         for service in services {
             let json = |key| {
@@ -70,7 +70,7 @@ impl Store {
             sql.push(" AND service_name = ").push_bind(name.to_owned());
         }
         sql.push(" ORDER BY domain, service_name");
-        let rows = sql.build().fetch_all(&self.database.readers).await?;
+        let rows = sql.build().fetch_all(&self.sqlite().readers).await?;
         Ok(rows.iter().map(service).collect::<Result<_, _>>()?)
     }
 }

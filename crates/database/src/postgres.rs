@@ -1,0 +1,82 @@
+//! PostgreSQL: a pool of connections, one transaction that writes at a time.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use crate::failure::{CannotOpen, StoreFailure};
+
+const CONNECTIONS: u32 = 8;
+/// How long a caller waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Who holds this lock of the database is the one that writes: also against a second process on the same database.
+pub(crate) const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('homeiq writer'))";
+
+/// An open database.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    /// All connections.
+    pub pool: PgPool,
+    address: String,
+}
+
+/// Connects, and brings the tables up to date.
+pub async fn open(url: &url::Url, migrations: &Migrator) -> Result<Postgres, CannotOpen> {
+    let mut shown = url.clone();
+    // An address that is logged or told has no password.
+    if shown.password().is_some() {
+        shown.set_password(Some("***")).ok();
+    }
+    let address = shown.to_string();
+    let cannot = |error: sqlx::Error| CannotOpen::Server {
+        address: address.clone(),
+        failure: error.into(),
+    };
+    let options = PgConnectOptions::from_str(url.as_str())
+        .map_err(cannot)?
+        .application_name("homeiq")
+        .statement_cache_capacity(200);
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options)
+        .await
+        .map_err(cannot)?;
+    migrations
+        .run(&pool)
+        .await
+        .map_err(|error| CannotOpen::Migration {
+            database: address.clone(),
+            error,
+        })?;
+    Ok(Postgres { pool, address })
+}
+
+impl Postgres {
+    /// Where it is, without the password.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) async fn size_bytes(&self) -> Result<u64, StoreFailure> {
+        let bytes: i64 = sqlx::query_scalar("SELECT pg_database_size(current_database())")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(bytes.unsigned_abs())
+    }
+
+    pub(crate) async fn check(&self) -> Result<(), StoreFailure> {
+        let read_only: bool =
+            sqlx::query_scalar("SELECT current_setting('transaction_read_only')::boolean")
+                .fetch_one(&self.pool)
+                .await?;
+        if read_only {
+            return Err(StoreFailure::ReadOnly(sqlx::Error::Protocol(
+                "the server takes no writes now (transaction_read_only)".into(),
+            )));
+        }
+        Ok(())
+    }
+}
