@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod gaps;
+pub mod history;
 pub mod home;
 pub mod places;
 pub mod registry;

@@ -3,6 +3,7 @@
 mod app;
 mod config;
 mod hex;
+mod history;
 mod http;
 pub mod store;
 
