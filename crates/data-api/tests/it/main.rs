@@ -9,6 +9,7 @@ mod auth;
 mod client;
 mod events;
 mod gaps;
+mod history;
 mod home;
 mod ingest;
 mod metrics;
