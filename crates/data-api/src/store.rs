@@ -1,24 +1,126 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
+mod areas;
+mod complete;
 pub mod context_key;
+mod devices;
+mod entities;
+mod floors;
+mod former_names;
+mod gaps;
+mod home;
+mod labels;
+mod renames;
 pub mod reported;
+mod row;
+mod services;
 mod sqlite;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use common::api::events::{Context, Origin};
 use common::entity::EntityId;
 use common::instant::UtcMicros;
+use database::failure::CannotOpen;
+use database::url::DatabaseUrl;
+use database::{Database, Migrations};
 
+use self::complete::EmptyLists;
+use self::former_names::FormerNames;
+use self::sqlite::dictionary::Dictionaries;
+
+pub use complete::Upserted;
 pub use database::failure::StoreFailure;
-pub use sqlite::complete::Upserted;
-pub use sqlite::devices::DeviceFilter;
-pub use sqlite::entities::EntityFilter;
-pub use sqlite::gaps::GapFilter;
-pub use sqlite::services::ReportedService;
+pub use devices::DeviceFilter;
+pub use entities::EntityFilter;
+pub use gaps::GapFilter;
+pub use services::ReportedService;
 pub use sqlite::writer::EventWriter;
-pub use sqlite::{Store, Totals};
+
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../shared/migrations/data-api/sqlite");
+static POSTGRES: sqlx::migrate::Migrator =
+    sqlx::migrate!("../../shared/migrations/data-api/postgres");
+const MIGRATIONS: Migrations = Migrations {
+    sqlite: &SQLITE,
+    postgres: &POSTGRES,
+};
+
+/// The stored home. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    database: Database,
+    dictionaries: Arc<Mutex<Dictionaries>>,
+    /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
+    former_names: Arc<Mutex<Option<Arc<FormerNames>>>>,
+    empty_lists: Arc<EmptyLists>,
+}
+
+/// The size of the whole store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Events.
+    pub events: u64,
+    /// Instant of the oldest.
+    pub oldest: Option<UtcMicros>,
+    /// Instant of the newest.
+    pub newest: Option<UtcMicros>,
+}
+
+impl Store {
+    /// Opens the database, makes a file where there is none, and brings its tables up to date.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
+        if matches!(url, DatabaseUrl::Postgres(_)) {
+            return Err(CannotOpen::Unsupported);
+        }
+        Ok(Self {
+            database: Database::open(url, MIGRATIONS).await?,
+            dictionaries: Arc::default(),
+            former_names: Arc::default(),
+            empty_lists: Arc::default(),
+        })
+    }
+
+    /// Whether the store can be written to now.
+    pub async fn check(&self) -> Result<(), StoreFailure> {
+        self.database.check().await
+    }
+
+    /// Bytes on disk.
+    pub async fn size_bytes(&self) -> Result<u64, StoreFailure> {
+        self.database.size_bytes().await
+    }
+
+    /// How many dictionary entries are held in memory.
+    pub fn cached(&self) -> usize {
+        self.dictionaries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// Number of events, and their span.
+    pub async fn totals(&self) -> Result<Totals, StoreFailure> {
+        let row = self
+            .database
+            .fetch_one(
+                "SELECT (SELECT stored FROM event_totals) AS events, (SELECT MIN(last_updated_us) FROM events) AS oldest, \
+                 (SELECT MAX(last_updated_us) FROM events) AS newest",
+            )
+            .await?;
+        Ok(Totals {
+            events: row.count("events")?,
+            oldest: row::instant(&row, "oldest")?,
+            newest: row::instant(&row, "newest")?,
+        })
+    }
+
+    /// Ends all work on it.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
 
 /// A state change that can be stored.
 #[derive(Debug, Clone)]

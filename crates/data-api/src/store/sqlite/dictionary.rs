@@ -22,7 +22,7 @@ pub(super) type AttributesHash = [u8; 16];
 
 /// What is known in memory.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Dictionaries {
+pub(in crate::store) struct Dictionaries {
     pub(super) entities: HashMap<String, (i64, Placement)>,
     pub(super) states: HashMap<String, i64>,
     pub(super) attributes: HashMap<AttributesHash, i64>,
@@ -30,7 +30,7 @@ pub(super) struct Dictionaries {
 }
 
 impl Dictionaries {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::store) fn len(&self) -> usize {
         self.entities.len() + self.states.len() + self.attributes.len() + self.users.len()
     }
 
@@ -49,7 +49,7 @@ impl Dictionaries {
     }
 
     /// Forgets where entities are, after the registry changed that.
-    pub(super) fn forget_placements(&mut self) {
+    pub(in crate::store) fn forget_placements(&mut self) {
         self.entities.clear();
     }
 }

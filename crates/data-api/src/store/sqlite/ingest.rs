@@ -3,9 +3,10 @@
 use std::sync::PoisonError;
 
 use common::api::events::Origin;
+use database::{EngineTransaction, Statement, Transaction};
 use serde::Serialize;
+use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, query};
 
 use super::Store;
 use super::dictionary::{self, Dictionaries};
@@ -52,9 +53,7 @@ impl Store {
     /// Stores batches in one transaction; when this returns, they are on disk. Rows that are there already are counted, not
     /// changed.
     pub async fn append(&self, batches: &[Vec<ValidEvent>]) -> Result<Vec<Appended>, StoreFailure> {
-        let mut writer = self.sqlite().writer.acquire().await?;
-        // The lock is taken at once, so that nothing else can come between looking ids up and using them.
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.database.write().await?;
         let mut found = Dictionaries::default();
         let mut appended = Vec::with_capacity(batches.len());
         for batch in batches {
@@ -62,25 +61,27 @@ impl Store {
         }
         let stored: usize = appended.iter().map(|batch| batch.stored).sum();
         if stored > 0 {
-            query("UPDATE event_totals SET stored = stored + $1")
-                .bind(i64::try_from(stored).unwrap_or(i64::MAX))
-                .execute(&mut *transaction)
+            transaction
+                .execute(Statement::with(
+                    "UPDATE event_totals SET stored = stored + $1",
+                    [i64::try_from(stored).unwrap_or(i64::MAX).into()],
+                ))
                 .await?;
         }
-        transaction.commit().await?;
+        let writing = transaction.commit().await?;
         // The writer is still held: a rename, which takes ids away, cannot come between the commit and this.
         self.dictionaries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .absorb(found);
-        drop(writer);
+        drop(writing);
         Ok(appended)
     }
 
     /// One batch within a transaction; ids that it found or made are added to `found`.
     async fn insert(
         &self,
-        transaction: &mut SqliteConnection,
+        transaction: &mut Transaction,
         batch: &[ValidEvent],
         found: &mut Dictionaries,
     ) -> Result<Appended, StoreFailure> {
@@ -94,7 +95,7 @@ impl Store {
         let batch = &*self.under_names_of_now(transaction, batch).await?;
         let mut known = self.known(batch, &hashes);
         known.absorb(found.clone());
-        let new = dictionary::resolve(transaction, &known, batch, &hashes).await?;
+        let new = dictionary::resolve(sqlite(transaction), &known, batch, &hashes).await?;
         known.absorb(new.clone());
         found.absorb(new);
         let mut rows: Vec<Row> = batch
@@ -118,7 +119,7 @@ impl Store {
              unhex(value ->> 6), value ->> 7, value ->> 8 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
         )
         .bind(rows)
-        .execute(transaction)
+        .execute(sqlite(transaction))
         .await?
         .rows_affected();
         let stored = usize::try_from(stored).unwrap_or(usize::MAX);
@@ -167,6 +168,13 @@ impl Store {
             }
         }
         known
+    }
+}
+
+fn sqlite(transaction: &mut Transaction) -> &mut SqliteConnection {
+    match &mut transaction.engine {
+        EngineTransaction::Sqlite(transaction) => transaction,
+        EngineTransaction::Postgres(_) => unreachable!("not ported yet"),
     }
 }
 
