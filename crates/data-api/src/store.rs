@@ -1,20 +1,29 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
 mod areas;
+mod change;
 mod complete;
 pub mod context_key;
+mod counts;
 mod devices;
+mod dictionary;
 mod entities;
+mod events;
+mod filter;
 mod floors;
 mod former_names;
 mod gaps;
 mod home;
+mod ingest;
+mod inline_state;
 mod labels;
+mod postgres;
 mod renames;
 pub mod reported;
 mod row;
 mod services;
 mod sqlite;
+mod writer;
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,17 +36,20 @@ use database::failure::CannotOpen;
 use database::url::DatabaseUrl;
 use database::{Database, Migrations};
 
-use self::complete::EmptyLists;
-use self::former_names::FormerNames;
-use self::sqlite::dictionary::Dictionaries;
+use complete::EmptyLists;
+use dictionary::Dictionaries;
+use former_names::FormerNames;
+use postgres::partitions::Partitions;
 
 pub use complete::Upserted;
+pub use counts::{PeriodCounts, Totals};
 pub use database::failure::StoreFailure;
 pub use devices::DeviceFilter;
 pub use entities::EntityFilter;
+pub use events::{Page, Scanned};
 pub use gaps::GapFilter;
 pub use services::ReportedService;
-pub use sqlite::writer::EventWriter;
+pub use writer::EventWriter;
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../shared/migrations/data-api/sqlite");
 static POSTGRES: sqlx::migrate::Migrator =
@@ -51,21 +63,11 @@ const MIGRATIONS: Migrations = Migrations {
 #[derive(Debug, Clone)]
 pub struct Store {
     database: Database,
+    partitions: Partitions,
     dictionaries: Arc<Mutex<Dictionaries>>,
     /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
     former_names: Arc<Mutex<Option<Arc<FormerNames>>>>,
     empty_lists: Arc<EmptyLists>,
-}
-
-/// The size of the whole store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
-    /// Events.
-    pub events: u64,
-    /// Instant of the oldest.
-    pub oldest: Option<UtcMicros>,
-    /// Instant of the newest.
-    pub newest: Option<UtcMicros>,
 }
 
 impl Store {
@@ -76,6 +78,7 @@ impl Store {
         }
         Ok(Self {
             database: Database::open(url, MIGRATIONS).await?,
+            partitions: Partitions::default(),
             dictionaries: Arc::default(),
             former_names: Arc::default(),
             empty_lists: Arc::default(),
@@ -98,22 +101,6 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .len()
-    }
-
-    /// Number of events, and their span.
-    pub async fn totals(&self) -> Result<Totals, StoreFailure> {
-        let row = self
-            .database
-            .fetch_one(
-                "SELECT (SELECT stored FROM event_totals) AS events, (SELECT MIN(last_updated_us) FROM events) AS oldest, \
-                 (SELECT MAX(last_updated_us) FROM events) AS newest",
-            )
-            .await?;
-        Ok(Totals {
-            events: row.count("events")?,
-            oldest: row::instant(&row, "oldest")?,
-            newest: row::instant(&row, "newest")?,
-        })
     }
 
     /// Ends all work on it.

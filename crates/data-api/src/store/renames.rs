@@ -222,7 +222,11 @@ async fn stay(
             [name.into(), line.into(), until.into()],
         ))
         .await?;
-    Ok(())
+    recount_days(transaction, line).await?;
+    match line_of(transaction, name).await? {
+        Some(own) => recount_days(transaction, own).await,
+        None => Ok(()),
+    }
 }
 
 /// The instant at which the state under the old name was removed after a rename at `at`, or `at`.
@@ -315,12 +319,14 @@ async fn merge(
             [i64::try_from(duplicates).unwrap_or(i64::MAX).into()],
         ))
         .await?;
-    transaction
-        .execute(Statement::with(
-            "DELETE FROM event_entities WHERE id = $1",
-            [gone.into()],
-        ))
-        .await?;
+    for text in [
+        "DELETE FROM event_days WHERE entity = $1",
+        "DELETE FROM event_entities WHERE id = $1",
+    ] {
+        let gone = [gone.into()];
+        transaction.execute(Statement::with(text, gone)).await?;
+    }
+    recount_days(transaction, kept).await?;
     Ok((kept, duplicates))
 }
 
@@ -330,4 +336,19 @@ async fn length(transaction: &mut Transaction, line: i64) -> Result<i64, StoreFa
         [line.into()],
     );
     transaction.fetch_one(statement).await?.get(0)
+}
+
+/// Counts the events of each day of a line anew.
+async fn recount_days(transaction: &mut Transaction, line: i64) -> Result<(), StoreFailure> {
+    for text in [
+        "DELETE FROM event_days WHERE entity = $1",
+        // A day before 1970 is rounded down as well.
+        "INSERT INTO event_days (day, entity, events) SELECT \
+         (last_updated_us - CASE WHEN last_updated_us < 0 THEN 86399999999 ELSE 0 END) / 86400000000, entity, COUNT(*) \
+         FROM events WHERE entity = $1 GROUP BY 1, 2",
+    ] {
+        let line = [line.into()];
+        transaction.execute(Statement::with(text, line)).await?;
+    }
+    Ok(())
 }
