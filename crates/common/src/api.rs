@@ -6,3 +6,4 @@ pub mod history;
 pub mod home;
 pub mod places;
 pub mod registry;
+pub mod relations;

@@ -8,11 +8,13 @@ mod history;
 mod home;
 mod ingest;
 mod instant;
+mod not_built;
 mod places;
 mod query_list;
 mod rate_limit;
 mod registry;
 mod registry_in;
+mod relations;
 mod router;
 mod status;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use common::instant::UtcMicros;
 use database::{Engine, Statement};
 
+use super::Store;
 use super::StoreFailure;
-use super::sqlite::Store;
 use crate::history::{Held, Row, Statistic};
 
 /// Most ids in one statement.
