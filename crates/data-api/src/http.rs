@@ -2,6 +2,8 @@
 
 mod auth;
 mod counters;
+mod event_id;
+mod event_summaries;
 mod events;
 mod gaps;
 mod home;
@@ -13,6 +15,7 @@ mod registry;
 mod registry_in;
 mod router;
 mod status;
+mod trace;
 
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod cause;
 mod config;
+mod context;
 mod hex;
 mod http;
 pub mod store;

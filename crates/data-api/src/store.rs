@@ -1,6 +1,7 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
 pub mod context_key;
+pub mod event_counts;
 pub mod reported;
 mod sqlite;
 

@@ -12,7 +12,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, gaps, home, ingest, places, registry, registry_in, status,
+    Api, auth, counters, event_summaries, events, gaps, home, ingest, places, registry,
+    registry_in, status, trace,
 };
 
 #[derive(OpenApi)]
@@ -58,6 +59,7 @@ fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry_in::services))
         .routes(routes!(events::list))
         .routes(routes!(events::stats))
+        .merge(event_routes())
         .routes(routes!(events::one))
         .routes(routes!(home::show))
         .routes(routes!(home::report))
@@ -75,6 +77,18 @@ fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(places::old_labels))
         .routes(routes!(registry::services))
         .routes(routes!(registry::service))
+}
+
+/// What events add up to and how they follow from each other.
+fn event_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(event_summaries::categories))
+        .routes(routes!(event_summaries::search))
+        .routes(routes!(event_summaries::recent))
+        .routes(routes!(event_summaries::entities))
+        .routes(routes!(event_summaries::types))
+        .routes(routes!(trace::automation_trace))
+        .routes(routes!(trace::cause))
 }
 
 /// The `OpenAPI` document.

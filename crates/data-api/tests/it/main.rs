@@ -7,6 +7,7 @@
 
 mod auth;
 mod client;
+mod event_summaries;
 mod events;
 mod gaps;
 mod home;
@@ -18,3 +19,4 @@ mod registry;
 mod removed;
 mod renames;
 mod restart;
+mod trace;
