@@ -58,12 +58,9 @@ pub(super) async fn categories(
     }
     let now = api.clock.now();
     let start = now.plus_seconds(-3_600 * i64::from(hours));
-    let counts = api
-        .store
-        .counts_by_category(start, now.plus_micros(1))
-        .await;
+    let counts = api.store.counts_by_category(start, now).await;
     let counts = counts.map_err(store_problem)?;
-    let total: u64 = counts.iter().map(|(_, count)| count).sum();
+    let total: u64 = counts.values().sum();
     Ok(Json(EventCategories {
         home_type: params
             .home_type
