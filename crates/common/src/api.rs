@@ -3,5 +3,6 @@
 pub mod events;
 pub mod gaps;
 pub mod home;
+pub mod keys;
 pub mod places;
 pub mod registry;

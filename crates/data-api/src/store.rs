@@ -1,6 +1,7 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
 pub mod context_key;
+mod keys;
 pub mod reported;
 mod sqlite;
 
@@ -12,6 +13,7 @@ use common::entity::EntityId;
 use common::instant::UtcMicros;
 
 pub use database::failure::StoreFailure;
+pub use keys::{Added, StoredKey};
 pub use sqlite::complete::Upserted;
 pub use sqlite::devices::DeviceFilter;
 pub use sqlite::entities::EntityFilter;

@@ -40,7 +40,7 @@ const MIGRATIONS: Migrations = Migrations {
 /// The stored home. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    database: Database,
+    pub(in crate::store) database: Database,
     dictionaries: Arc<Mutex<Dictionaries>>,
     /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
     former_names: Arc<Mutex<Option<Arc<FormerNames>>>>,
