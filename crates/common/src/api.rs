@@ -6,3 +6,4 @@ pub mod home;
 pub mod keys;
 pub mod places;
 pub mod registry;
+pub mod relations;
