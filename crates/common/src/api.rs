@@ -9,6 +9,7 @@ pub mod event_summaries;
 pub mod events;
 pub mod gaps;
 pub mod home;
+pub mod keys;
 pub mod places;
 pub mod registry;
 pub mod relations;

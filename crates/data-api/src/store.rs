@@ -18,6 +18,7 @@ mod gaps;
 mod home;
 mod ingest;
 mod inline_state;
+mod keys;
 mod labels;
 mod postgres;
 mod renames;
@@ -52,6 +53,7 @@ pub use entities::EntityFilter;
 pub use event_counts::NewestRow;
 pub use events::{Page, Scanned};
 pub use gaps::GapFilter;
+pub use keys::{Added, StoredKey};
 pub use services::ReportedService;
 pub use writer::EventWriter;
 
