@@ -2,12 +2,16 @@
 
 mod auth;
 mod counters;
+mod derived;
+mod event_id;
+mod event_summaries;
 mod events;
 mod gaps;
 mod history;
 mod home;
 mod ingest;
 mod instant;
+mod keys;
 mod not_built;
 mod places;
 mod query_list;
@@ -17,18 +21,21 @@ mod registry_in;
 mod relations;
 mod router;
 mod status;
+mod trace;
+pub(crate) mod trusted_proxies;
 
 use std::sync::Arc;
 
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
-use secrecy::SecretString;
 
 use crate::config::Config;
+use crate::keys::Keys;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
 use status::RequestCounts;
+use trusted_proxies::TrustedProxies;
 
 pub use router::openapi_document;
 
@@ -37,8 +44,9 @@ pub use router::openapi_document;
 pub(crate) struct Api {
     store: Store,
     writer: EventWriter,
-    key: Arc<SecretString>,
+    keys: Keys,
     allow_anonymous: bool,
+    trusted_proxies: Arc<TrustedProxies>,
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
     health: Health,
@@ -49,7 +57,7 @@ impl Api {
     pub(crate) fn new(
         store: Store,
         writer: EventWriter,
-        key: SecretString,
+        keys: Keys,
         config: &Config,
         health: Health,
         clock: Clock,
@@ -57,8 +65,9 @@ impl Api {
         Self {
             store,
             writer,
-            key: Arc::new(key),
+            keys,
             allow_anonymous: config.allow_anonymous,
+            trusted_proxies: Arc::new(config.trusted_proxies.clone()),
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
             health,

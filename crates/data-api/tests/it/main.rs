@@ -5,8 +5,10 @@
     reason = "a test that cannot go on shall stop where it is"
 )]
 
+mod access;
 mod auth;
 mod client;
+mod event_summaries;
 mod events;
 mod gaps;
 mod history;
@@ -21,3 +23,4 @@ mod relations;
 mod removed;
 mod renames;
 mod restart;
+mod trace;
