@@ -10,6 +10,7 @@ mod auth;
 mod client;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 mod home;
