@@ -1,4 +1,6 @@
-//! data-api as its clients meet it: a real server, a real database file, the real client.
+//! data-api as its clients meet it: a real server, a real database, the real client.
+//!
+//! The same tests run twice: on SQLite as this program, on PostgreSQL as `tests/postgres`.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,12 +11,12 @@ mod auth;
 mod client;
 mod events;
 mod gaps;
-mod home;
+pub(crate) mod home;
 mod ingest;
 mod metrics;
 mod names_change_hands;
 mod places;
-mod registry;
+pub(crate) mod registry;
 mod removed;
-mod renames;
+pub(crate) mod renames;
 mod restart;
