@@ -5,3 +5,4 @@ pub mod gaps;
 pub mod home;
 pub mod places;
 pub mod registry;
+pub mod relations;

@@ -7,10 +7,12 @@ mod gaps;
 mod home;
 mod ingest;
 mod instant;
+mod not_built;
 mod places;
 mod rate_limit;
 mod registry;
 mod registry_in;
+mod relations;
 mod router;
 mod status;
 

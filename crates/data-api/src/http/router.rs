@@ -12,7 +12,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, gaps, home, ingest, places, registry, registry_in, status,
+    Api, auth, counters, events, gaps, home, ingest, not_built, places, registry, registry_in,
+    relations, status,
 };
 
 #[derive(OpenApi)]
@@ -75,6 +76,22 @@ fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(places::old_labels))
         .routes(routes!(registry::services))
         .routes(routes!(registry::service))
+        .merge(related_routes())
+}
+
+/// The registry under more names, and how its parts belong together. Fixed names win over ids.
+fn related_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(registry::devices_v1))
+        .routes(routes!(registry::device_v1))
+        .routes(routes!(registry::entities_v1))
+        .routes(routes!(registry::entity_v1))
+        .routes(routes!(relations::hierarchy))
+        .routes(routes!(relations::by_device))
+        .routes(routes!(relations::by_area))
+        .routes(routes!(relations::by_config_entry))
+        .routes(routes!(relations::siblings))
+        .routes(routes!(relations::device))
 }
 
 /// The `OpenAPI` document.
@@ -89,7 +106,8 @@ impl Api {
     /// Everything that is served.
     pub(crate) fn router(self, cors: CorsOrigins) -> Router {
         let clock = self.clock.clone();
-        let (guarded, _) = guarded_routes().split_for_parts();
+        let guarded = guarded_routes().merge(not_built::routes());
+        let (guarded, _) = guarded.split_for_parts();
         let guarded = guarded
             .layer(DefaultBodyLimit::max(MAX_INGEST_BODY_BYTES))
             .layer(RequestDecompressionLayer::new())
