@@ -2,11 +2,15 @@
 
 mod auth;
 mod counters;
+mod derived;
+mod event_id;
+mod event_summaries;
 mod events;
 mod gaps;
 mod home;
 mod ingest;
 mod instant;
+mod keys;
 mod not_built;
 mod places;
 mod rate_limit;
@@ -15,18 +19,21 @@ mod registry_in;
 mod relations;
 mod router;
 mod status;
+mod trace;
+pub(crate) mod trusted_proxies;
 
 use std::sync::Arc;
 
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
-use secrecy::SecretString;
 
 use crate::config::Config;
+use crate::keys::Keys;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
 use status::RequestCounts;
+use trusted_proxies::TrustedProxies;
 
 pub use router::openapi_document;
 
@@ -35,8 +42,9 @@ pub use router::openapi_document;
 pub(crate) struct Api {
     store: Store,
     writer: EventWriter,
-    key: Arc<SecretString>,
+    keys: Keys,
     allow_anonymous: bool,
+    trusted_proxies: Arc<TrustedProxies>,
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
     health: Health,
@@ -47,7 +55,7 @@ impl Api {
     pub(crate) fn new(
         store: Store,
         writer: EventWriter,
-        key: SecretString,
+        keys: Keys,
         config: &Config,
         health: Health,
         clock: Clock,
@@ -55,8 +63,9 @@ impl Api {
         Self {
             store,
             writer,
-            key: Arc::new(key),
+            keys,
             allow_anonymous: config.allow_anonymous,
+            trusted_proxies: Arc::new(config.trusted_proxies.clone()),
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
             health,

@@ -80,15 +80,22 @@ impl Home {
         Self::at(Place::new().await, settings).await
     }
 
+    /// The same, with the clock that it goes by.
+    pub(crate) async fn with_clock(settings: &[(&str, &str)]) -> (Self, Clock) {
+        let clock = Clock::manual(now());
+        let home = Self::start(Place::new().await, settings, clock.clone()).await;
+        (home, clock)
+    }
+
     pub(crate) async fn at(folder: Place, settings: &[(&str, &str)]) -> Self {
+        Self::start(folder, settings, Clock::manual(now())).await
+    }
+
+    async fn start(folder: Place, settings: &[(&str, &str)], clock: Clock) -> Self {
         let (tasks, _ends) = Tasks::new();
-        let app = App::start(
-            config(&folder.database, settings),
-            &tasks,
-            Clock::manual(now()),
-        )
-        .await
-        .unwrap();
+        let app = App::start(config(&folder.database, settings), &tasks, clock)
+            .await
+            .unwrap();
         let url = Url::parse(&format!("http://{}", app.address)).unwrap();
         let peer = DataApiPeer {
             url: url.clone(),

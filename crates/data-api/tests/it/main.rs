@@ -7,8 +7,10 @@
     reason = "a test that cannot go on shall stop where it is"
 )]
 
+mod access;
 mod auth;
 mod client;
+mod event_summaries;
 mod events;
 mod gaps;
 pub(crate) mod home;
@@ -22,3 +24,4 @@ mod relations;
 mod removed;
 pub(crate) mod renames;
 mod restart;
+mod trace;
