@@ -28,7 +28,8 @@ pub(crate) fn engine() -> &'static str {
 /// Where the tables are, with what else a data-api keeps.
 pub(crate) struct Place {
     folder: TempDir,
-    database: String,
+    /// `DATABASE_URL`.
+    pub(crate) database: String,
     _server: Option<Postgres>,
 }
 
