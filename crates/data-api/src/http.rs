@@ -7,6 +7,7 @@ mod gaps;
 mod home;
 mod ingest;
 mod instant;
+mod integrations;
 mod not_built;
 mod places;
 mod rate_limit;

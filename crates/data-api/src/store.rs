@@ -3,6 +3,7 @@
 mod areas;
 mod change;
 mod complete;
+mod config_entries;
 pub mod context_key;
 mod counts;
 mod device_kind;
@@ -18,6 +19,7 @@ mod home;
 mod ingest;
 mod inline_state;
 mod labels;
+mod platforms;
 mod postgres;
 mod renames;
 pub mod reported;

@@ -12,8 +12,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, gaps, home, ingest, not_built, places, registry, registry_in,
-    relations, status,
+    Api, auth, counters, events, gaps, home, ingest, integrations, not_built, places, registry,
+    registry_in, relations, status,
 };
 
 #[derive(OpenApi)]
@@ -92,6 +92,10 @@ fn related_routes() -> OpenApiRouter<Api> {
         .routes(routes!(relations::by_config_entry))
         .routes(routes!(relations::siblings))
         .routes(routes!(relations::device))
+        .routes(routes!(registry_in::config_entries))
+        .routes(routes!(integrations::list))
+        .routes(routes!(integrations::analytics))
+        .routes(routes!(integrations::performance))
 }
 
 /// The `OpenAPI` document.

@@ -11,6 +11,7 @@ mod events;
 mod gaps;
 mod home;
 mod ingest;
+mod integrations;
 mod metrics;
 mod names_change_hands;
 mod not_built;
