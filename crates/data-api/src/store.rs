@@ -18,6 +18,7 @@ mod gaps;
 mod home;
 mod ingest;
 mod inline_state;
+mod keys;
 mod labels;
 mod platforms;
 mod postgres;
@@ -52,6 +53,7 @@ pub use devices::DeviceFilter;
 pub use entities::EntityFilter;
 pub use events::{Page, Scanned};
 pub use gaps::GapFilter;
+pub use keys::{Added, StoredKey};
 pub use services::ReportedService;
 pub use writer::EventWriter;
 

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on shall stop where it is"
 )]
 
+mod access;
 mod auth;
 mod client;
 mod events;
