@@ -15,6 +15,7 @@ mod ingest;
 mod metrics;
 mod names_change_hands;
 mod not_built;
+mod pages;
 mod places;
 mod registry;
 mod relations;
