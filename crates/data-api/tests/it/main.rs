@@ -8,8 +8,10 @@
 mod access;
 mod auth;
 mod client;
+mod event_summaries;
 mod events;
 mod gaps;
+mod history;
 mod home;
 mod ingest;
 mod metrics;
@@ -22,3 +24,4 @@ mod relations;
 mod removed;
 mod renames;
 mod restart;
+mod trace;
