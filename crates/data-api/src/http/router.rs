@@ -14,8 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, gaps, home, ingest, integrations, keys, not_built, places,
-    registry, registry_in, relations, status,
+    Api, auth, counters, events, gaps, history, home, ingest, integrations, keys, not_built,
+    places, registry, registry_in, relations, status,
 };
 
 #[derive(OpenApi)]
@@ -93,6 +93,7 @@ fn read_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(events::list))
         .routes(routes!(events::stats))
+        .merge(super::derived::read_routes())
         .routes(routes!(events::one))
         .routes(routes!(home::show))
         .routes(routes!(events::entities))
@@ -108,7 +109,13 @@ fn read_routes() -> OpenApiRouter<Api> {
         .routes(routes!(places::old_labels))
         .routes(routes!(registry::services))
         .routes(routes!(registry::service))
+        .merge(history_routes())
         .merge(related_routes())
+}
+
+/// What was, beyond lists of events.
+fn history_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(history::show))
 }
 
 /// The registry under more names, and how its parts belong together. Fixed names win over ids.
