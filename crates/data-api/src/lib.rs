@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod context;
 mod hex;
+mod history;
 mod http;
 mod keys;
 pub mod store;
