@@ -12,6 +12,7 @@ mod history;
 mod home;
 mod ingest;
 mod instant;
+mod integrations;
 mod keys;
 mod not_built;
 mod places;
