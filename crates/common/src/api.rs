@@ -12,6 +12,8 @@ pub mod history;
 pub mod home;
 pub mod integrations;
 pub mod keys;
+pub mod live;
 pub mod places;
 pub mod registry;
 pub mod relations;
+pub mod storage;

@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 use crate::config::Config;
 use crate::http::Api;
 use crate::keys::Keys;
+use crate::live::Commits;
+use crate::retention::Retention;
 use crate::store::{EventWriter, Store};
 
 /// data-api as a program.
@@ -52,7 +54,7 @@ impl App {
             events,
             "data-api serves on http://{address}"
         );
-        let (writer, writing) = EventWriter::new(store.clone());
+        let (writer, writing) = EventWriter::new(store.clone(), Commits::new(clock.clone()));
         // It ends when the last request has: it serves them.
         tasks.serve("event-writer", async move {
             writing.run().await;
@@ -60,6 +62,8 @@ impl App {
         });
         let keys = Keys::read(&key, store.clone(), clock.clone()).await?;
         tasks.spawn("api-keys", keys.clone().tend(tasks.stopping()));
+        let retention = Retention::new(store.clone(), clock.clone());
+        tasks.spawn("storage-rules", retention.clone().tend(tasks.stopping()));
         let api = Api::new(
             store.clone(),
             writer,
@@ -68,6 +72,7 @@ impl App {
             health,
             clock,
             tasks.closing(),
+            retention,
         );
         let router = api.router(config.cors);
         let closing = tasks.closing();

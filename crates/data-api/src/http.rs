@@ -14,6 +14,7 @@ mod ingest;
 mod instant;
 mod integrations;
 mod keys;
+mod live;
 mod not_built;
 mod places;
 mod query_list;
@@ -23,6 +24,7 @@ mod registry_in;
 mod relations;
 mod router;
 mod status;
+mod storage;
 mod trace;
 pub(crate) mod trusted_proxies;
 
@@ -36,6 +38,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::live::Commits;
+use crate::retention::Retention;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
 use status::RequestCounts;
@@ -58,6 +62,9 @@ pub(crate) struct Api {
     /// Cancelled when the server is to close: streams end then.
     closing: CancellationToken,
     exports: Arc<Semaphore>,
+    commits: Commits,
+    live_clients: Arc<Semaphore>,
+    retention: Retention,
 }
 
 impl Api {
@@ -69,9 +76,11 @@ impl Api {
         health: Health,
         clock: Clock,
         closing: CancellationToken,
+        retention: Retention,
     ) -> Self {
         Self {
             store,
+            commits: writer.commits().clone(),
             writer,
             keys,
             allow_anonymous: config.allow_anonymous,
@@ -82,6 +91,8 @@ impl Api {
             clock,
             closing,
             exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
+            live_clients: Arc::new(Semaphore::new(live::MAX_CLIENTS)),
+            retention,
         }
     }
 }

@@ -10,6 +10,8 @@ mod hex;
 mod history;
 mod http;
 mod keys;
+mod live;
+mod retention;
 pub mod store;
 
 pub use app::{App, DataApi};

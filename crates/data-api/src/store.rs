@@ -30,6 +30,7 @@ pub mod reported;
 mod row;
 mod services;
 mod sqlite;
+mod storage;
 mod writer;
 
 use std::fmt;

@@ -99,6 +99,7 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
         .expose_headers([
             correlation::HEADER,
             HeaderName::from_static(crate::api::events::NEXT_CURSOR_HEADER),
+            HeaderName::from_static(crate::api::live::LIVE_CURSOR_HEADER),
         ]);
     if origins.0.iter().any(|origin| origin == "*") {
         return layer

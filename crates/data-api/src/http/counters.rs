@@ -16,6 +16,13 @@ pub(super) fn register() {
         metrics::counter!(name).increment(0);
     }
     metrics::counter!("homeiq_events_dropped_total", "reason" => "rejected").increment(0);
+    metrics::describe_counter!(
+        "homeiq_events_deleted_total",
+        "State changes that were deleted."
+    );
+    for reason in ["rule", "request"] {
+        metrics::counter!("homeiq_events_deleted_total", "reason" => reason).increment(0);
+    }
     metrics::describe_gauge!("homeiq_db_size_bytes", "Size of the database.");
     metrics::gauge!("homeiq_db_size_bytes").increment(0.0);
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use common::api::events::{Event, EventStats, MAX_PAGE_ROWS, NEXT_CURSOR_HEADER};
+use common::api::live::LIVE_CURSOR_HEADER;
 use common::http::extract::{Path, Query};
 use common::http::problem::Problem;
 use serde::Deserialize;
@@ -110,7 +111,8 @@ impl EventParams {
 
 /// State changes, newest first.
 ///
-/// The header `x-next-cursor` is there when more follow: hand it back as `cursor` for the next page.
+/// The header `x-next-cursor` is there when more follow: hand it back as `cursor` for the next page. With `x-live-cursor`,
+/// `/api/v1/events/live` goes on where this page was read.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventParams), security(("key" = [])),
     responses((status = 200, body = Vec<Event>, description = "The events"),
         (status = 422, description = "A parameter is out of bounds"), (status = 503, description = "The store is unavailable")))]
@@ -121,6 +123,8 @@ pub(super) async fn list(
     if said(params.event_type.clone()).is_some_and(|kind| kind != "state_changed") {
         return Ok((HeaderMap::new(), Json(Vec::new())));
     }
+    // Taken before the page is read: what is committed meanwhile comes twice rather than not at all.
+    let live = api.commits.cursor().to_string();
     let page = api
         .store
         .events(&params.filter()?)
@@ -132,6 +136,9 @@ pub(super) async fn list(
         .and_then(|cursor| HeaderValue::from_str(&cursor.to_string()).ok())
     {
         headers.insert(HeaderName::from_static(NEXT_CURSOR_HEADER), next);
+    }
+    if let Ok(live) = HeaderValue::from_str(&live) {
+        headers.insert(HeaderName::from_static(LIVE_CURSOR_HEADER), live);
     }
     Ok((headers, Json(page.events)))
 }

@@ -14,8 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, export, gaps, history, home, ingest, integrations, keys,
-    not_built, places, registry, registry_in, relations, status,
+    Api, auth, counters, events, export, gaps, history, home, ingest, integrations, keys, live,
+    not_built, places, registry, registry_in, relations, status, storage,
 };
 
 #[derive(OpenApi)]
@@ -118,6 +118,9 @@ fn history_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(history::show))
         .routes(routes!(export::export))
+        .routes(routes!(live::live))
+        .routes(routes!(storage::report))
+        .routes(routes!(storage::rules))
 }
 
 /// The registry under more names, and how its parts belong together. Fixed names win over ids.
@@ -160,6 +163,11 @@ fn admin_routes() -> OpenApiRouter<Api> {
         .routes(routes!(keys::list))
         .routes(routes!(keys::make))
         .routes(routes!(keys::revoke))
+        .routes(routes!(storage::add_rule))
+        .routes(routes!(storage::remove_rule))
+        .routes(routes!(storage::dry_run))
+        .routes(routes!(storage::run))
+        .routes(routes!(storage::delete_events))
 }
 
 fn guarded_routes() -> OpenApiRouter<Api> {

@@ -5,6 +5,8 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::live::Commits;
+
 use super::{Appended, Store, StoreFailure, ValidEvent};
 
 /// Batches that wait; senders beyond it wait for a place.
@@ -14,13 +16,17 @@ const ROWS_IN_A_COMMIT: usize = 20_000;
 
 /// Takes batches to store. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct EventWriter(mpsc::Sender<Job>);
+pub struct EventWriter {
+    jobs: mpsc::Sender<Job>,
+    commits: Commits,
+}
 
 /// The queue's other end: stores what comes.
 #[derive(Debug)]
 pub struct EventWriting {
     store: Store,
     jobs: mpsc::Receiver<Job>,
+    commits: Commits,
 }
 
 #[derive(Debug)]
@@ -31,16 +37,27 @@ struct Job {
 
 impl EventWriter {
     /// A writer into this store; nothing is stored before `EventWriting::run` runs.
-    pub fn new(store: Store) -> (Self, EventWriting) {
+    pub fn new(store: Store, commits: Commits) -> (Self, EventWriting) {
         let (sender, jobs) = mpsc::channel(QUEUE);
-        (Self(sender), EventWriting { store, jobs })
+        let writing = EventWriting {
+            store,
+            jobs,
+            commits: commits.clone(),
+        };
+        let jobs = sender;
+        (Self { jobs, commits }, writing)
+    }
+
+    /// What was committed last.
+    pub(crate) fn commits(&self) -> &Commits {
+        &self.commits
     }
 
     /// Stores a batch; when this returns, it is on disk. Rows that are there already are counted, not changed.
     pub async fn append(&self, batch: Vec<ValidEvent>) -> Result<Appended, StoreFailure> {
         let (done, answer) = oneshot::channel();
         let stopped = || StoreFailure::from(sqlx::Error::PoolClosed);
-        self.0
+        self.jobs
             .send(Job { batch, done })
             .await
             .map_err(|_| stopped())?;
@@ -69,7 +86,8 @@ impl EventWriting {
             jobs.into_iter().map(|job| (job.batch, job.done)).unzip();
         match self.store.append(&batches).await {
             Ok(appended) => {
-                for (done, appended) in waiting.into_iter().zip(appended) {
+                for ((batch, done), appended) in batches.into_iter().zip(waiting).zip(appended) {
+                    self.tell(batch, appended);
                     answer(done, Ok(appended));
                 }
             }
@@ -82,9 +100,22 @@ impl EventWriting {
             Err(_) => {
                 for (batch, done) in batches.into_iter().zip(waiting) {
                     let stored = self.store.append(std::slice::from_ref(&batch)).await;
-                    answer(done, stored.map(|appended| appended.into_iter().sum()));
+                    let stored = stored.map(|appended| appended.into_iter().sum());
+                    if let Ok(appended) = &stored {
+                        self.tell(batch, *appended);
+                    }
+                    answer(done, stored);
                 }
             }
+        }
+    }
+}
+
+impl EventWriting {
+    /// Hands a batch that was committed to the streams. Which rows of it were there before is not known: those are told once more.
+    fn tell(&self, batch: Vec<ValidEvent>, appended: Appended) {
+        if appended.stored > 0 {
+            self.commits.add(batch);
         }
     }
 }
