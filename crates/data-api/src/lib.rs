@@ -5,6 +5,7 @@ mod cause;
 mod command;
 mod config;
 mod context;
+mod device_health;
 mod hex;
 mod history;
 mod http;

@@ -22,6 +22,7 @@ mod ingest;
 mod inline_state;
 mod keys;
 mod labels;
+mod newest_states;
 mod platforms;
 mod postgres;
 mod renames;
@@ -29,6 +30,7 @@ pub mod reported;
 mod row;
 mod services;
 mod sqlite;
+mod upkeep;
 mod writer;
 
 use std::fmt;
@@ -58,7 +60,9 @@ pub use events::{Page, Scanned};
 pub use gaps::GapFilter;
 pub(crate) use history::Words;
 pub use keys::{Added, StoredKey};
+pub use newest_states::NewestState;
 pub use services::ReportedService;
+pub use upkeep::DeviceGroup;
 pub use writer::EventWriter;
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../shared/migrations/data-api/sqlite");
