@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod context;
 mod device_health;
+mod export;
 mod hex;
 mod history;
 mod http;

@@ -14,8 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, device_health, device_reports, events, gaps, history, home, ingest,
-    integrations, keys, not_built, places, registry, registry_in, relations, status, upkeep,
+    Api, auth, counters, device_health, device_reports, events, export, gaps, history, home,
+    ingest, integrations, keys, not_built, places, registry, registry_in, relations, status,
+    upkeep,
 };
 
 #[derive(OpenApi)]
@@ -115,7 +116,9 @@ fn read_routes() -> OpenApiRouter<Api> {
 
 /// What was, beyond lists of events.
 fn history_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(history::show))
+    OpenApiRouter::new()
+        .routes(routes!(history::show))
+        .routes(routes!(export::export))
 }
 
 /// The registry under more names, and how its parts belong together. Fixed names win over ids.

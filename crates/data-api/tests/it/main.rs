@@ -13,6 +13,7 @@ mod client;
 mod device_reports;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 pub(crate) mod home;
