@@ -1,5 +1,7 @@
 //! The HTTP API: one module per resource, and what stands around them.
 
+mod alerts;
+mod analytics;
 mod auth;
 mod counters;
 mod derived;
@@ -13,6 +15,7 @@ mod instant;
 mod keys;
 mod not_built;
 mod places;
+mod process_metrics;
 mod rate_limit;
 mod registry;
 mod registry_in;
@@ -30,6 +33,7 @@ use common::http::problem::Problem;
 
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::measured::Measured;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
 use status::RequestCounts;
@@ -47,6 +51,7 @@ pub(crate) struct Api {
     trusted_proxies: Arc<TrustedProxies>,
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
+    measured: Arc<Measured>,
     health: Health,
     clock: Clock,
 }
@@ -68,9 +73,17 @@ impl Api {
             trusted_proxies: Arc::new(config.trusted_proxies.clone()),
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
+            measured: Arc::default(),
             health,
             clock,
         }
+    }
+}
+
+impl Api {
+    /// What is measured of the requests that this serves.
+    pub(crate) fn measured(&self) -> Arc<Measured> {
+        Arc::clone(&self.measured)
     }
 }
 

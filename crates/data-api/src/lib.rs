@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod alerts;
+mod analytics;
 mod app;
 mod cause;
 mod command;
@@ -8,6 +10,7 @@ mod context;
 mod hex;
 mod http;
 mod keys;
+mod measured;
 pub mod store;
 
 pub use app::{App, DataApi};

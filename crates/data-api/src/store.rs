@@ -1,5 +1,6 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
+mod alerts;
 mod areas;
 mod change;
 mod complete;
@@ -44,6 +45,7 @@ use dictionary::Dictionaries;
 use former_names::FormerNames;
 use postgres::partitions::Partitions;
 
+pub use alerts::AlertFilter;
 pub use complete::Upserted;
 pub use counts::{PeriodCounts, Totals};
 pub use database::failure::StoreFailure;
@@ -94,6 +96,11 @@ impl Store {
     /// Whether the store can be written to now.
     pub async fn check(&self) -> Result<(), StoreFailure> {
         self.database.check().await
+    }
+
+    /// `sqlite` or `postgresql`.
+    pub fn database_name(&self) -> &'static str {
+        self.database.name()
     }
 
     /// Bytes on disk.

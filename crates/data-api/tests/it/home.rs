@@ -23,6 +23,8 @@ pub(crate) struct Home {
     pub(crate) http: reqwest::Client,
     tasks: Tasks,
     pub(crate) folder: TempDir,
+    /// Stands still at [`now`] until a test sets it.
+    pub(crate) clock: Clock,
 }
 
 /// The instant at which all tests happen.
@@ -52,7 +54,7 @@ impl Home {
 
     async fn start(folder: TempDir, settings: &[(&str, &str)], clock: Clock) -> Self {
         let (tasks, _ends) = Tasks::new();
-        let app = App::start(config(folder.path(), settings), &tasks, clock)
+        let app = App::start(config(folder.path(), settings), &tasks, clock.clone())
             .await
             .unwrap();
         let url = Url::parse(&format!("http://{}", app.address)).unwrap();
@@ -71,6 +73,7 @@ impl Home {
             http,
             tasks,
             folder,
+            clock,
         }
     }
 

@@ -6,6 +6,8 @@
 )]
 
 mod access;
+mod alerts;
+mod analytics;
 mod auth;
 mod client;
 mod event_summaries;
