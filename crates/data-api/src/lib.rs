@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod context;
 mod hex;
+mod history;
 mod http;
 mod keys;
 mod measured;

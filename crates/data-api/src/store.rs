@@ -4,6 +4,7 @@ mod alerts;
 mod areas;
 mod change;
 mod complete;
+mod config_entries;
 pub mod context_key;
 mod counts;
 mod device_kind;
@@ -16,11 +17,13 @@ mod filter;
 mod floors;
 mod former_names;
 mod gaps;
+mod history;
 mod home;
 mod ingest;
 mod inline_state;
 mod keys;
 mod labels;
+mod platforms;
 mod postgres;
 mod renames;
 pub mod reported;
@@ -55,6 +58,7 @@ pub use entities::EntityFilter;
 pub use event_counts::NewestRow;
 pub use events::{Page, Scanned};
 pub use gaps::GapFilter;
+pub(crate) use history::Words;
 pub use keys::{Added, StoredKey};
 pub use services::ReportedService;
 pub use writer::EventWriter;
@@ -81,9 +85,6 @@ pub struct Store {
 impl Store {
     /// Opens the database, makes a file where there is none, and brings its tables up to date.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
-        if matches!(url, DatabaseUrl::Postgres(_)) {
-            return Err(CannotOpen::Unsupported);
-        }
         Ok(Self {
             database: Database::open(url, MIGRATIONS).await?,
             partitions: Partitions::default(),
@@ -99,7 +100,7 @@ impl Store {
     }
 
     /// `sqlite` or `postgresql`.
-    pub fn database_name(&self) -> &'static str {
+    pub fn engine(&self) -> &'static str {
         self.database.name()
     }
 

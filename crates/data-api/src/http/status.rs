@@ -81,7 +81,7 @@ pub(super) async fn health(State(api): State<Api>) -> (StatusCode, Json<Value>) 
     responses((status = 200, description = "healthy or degraded"), (status = 503, description = "unhealthy")))]
 pub(super) async fn detailed(State(api): State<Api>) -> (StatusCode, Json<Value>) {
     let (code, Json(mut body)) = state(&api).await;
-    body["dependencies"]["database"] = body["dependencies"][api.store.database_name()].clone();
+    body["dependencies"]["database"] = body["dependencies"][api.store.engine()].clone();
     (code, Json(body))
 }
 
@@ -91,10 +91,17 @@ async fn state(api: &Api) -> (StatusCode, Json<Value>) {
     let latency_ms = begun.elapsed().as_secs_f64() * 1000.0;
     let size = api.store.size_bytes().await.unwrap_or_default();
     metrics::gauge!("homeiq_db_size_bytes").set(size as f64);
-    let sqlite = match &totals {
+    let engine = api.store.engine();
+    let database = match &totals {
         Ok(_) => {
-            json!({"status": "healthy", "journal_mode": "wal", "wal_enabled": true, "connection": "ok",
-            "database_size_mb": (size as f64 / 1e4).round() / 100.0})
+            let megabytes = (size as f64 / 1e4).round() / 100.0;
+            let mut healthy =
+                json!({"status": "healthy", "connection": "ok", "database_size_mb": megabytes});
+            if engine == "sqlite" {
+                healthy["journal_mode"] = json!("wal");
+                healthy["wal_enabled"] = json!(true);
+            }
+            healthy
         }
         Err(failure) => {
             tracing::error!(
@@ -140,7 +147,7 @@ async fn state(api: &Api) -> (StatusCode, Json<Value>) {
         "rate_limiter": {"total_requests": limiter.asked, "rate_limited_requests": limiter.refused,
             "rate_limit_percentage": percent(limiter.refused, limiter.asked), "active_ips": limiter.addresses,
             "rate_per_minute": limiter.per_minute, "burst_size": limiter.burst},
-        "dependencies": {"sqlite": sqlite, "database": if code == StatusCode::OK { "ok" } else { "down" }},
+        "dependencies": {engine: database, "database": if code == StatusCode::OK { "ok" } else { "down" }},
         "checks": [{"name": "database", "status": if code == StatusCode::OK { "ok" } else { "down" }, "latency_ms": latency_ms}],
         "authentication": {"api_key_required": !api.allow_anonymous},
         "events": events,
