@@ -62,7 +62,15 @@ impl App {
         });
         let keys = Keys::read(&key, store.clone(), clock.clone()).await?;
         tasks.spawn("api-keys", keys.clone().tend(tasks.stopping()));
-        let api = Api::new(store.clone(), writer, keys, &config, health, clock.clone());
+        let api = Api::new(
+            store.clone(),
+            writer,
+            keys,
+            &config,
+            health,
+            clock.clone(),
+            tasks.closing(),
+        );
         let watch = Watch::new(
             store.clone(),
             api.measured(),

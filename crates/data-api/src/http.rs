@@ -8,6 +8,7 @@ mod derived;
 mod event_id;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 mod home;
@@ -33,6 +34,8 @@ use std::sync::Arc;
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::keys::Keys;
@@ -57,6 +60,9 @@ pub(crate) struct Api {
     measured: Arc<Measured>,
     health: Health,
     clock: Clock,
+    /// Cancelled when the server is to close: streams end then.
+    closing: CancellationToken,
+    exports: Arc<Semaphore>,
 }
 
 impl Api {
@@ -67,6 +73,7 @@ impl Api {
         config: &Config,
         health: Health,
         clock: Clock,
+        closing: CancellationToken,
     ) -> Self {
         Self {
             store,
@@ -79,6 +86,8 @@ impl Api {
             measured: Arc::default(),
             health,
             clock,
+            closing,
+            exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
         }
     }
 }
