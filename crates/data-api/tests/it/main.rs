@@ -12,6 +12,7 @@ mod alerts;
 mod analytics;
 mod auth;
 mod client;
+mod device_reports;
 mod event_summaries;
 mod events;
 mod export;
