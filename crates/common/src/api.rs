@@ -10,6 +10,7 @@ pub mod events;
 pub mod gaps;
 pub mod history;
 pub mod home;
+pub mod integrations;
 pub mod keys;
 pub mod places;
 pub mod registry;

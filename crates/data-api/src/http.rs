@@ -11,6 +11,7 @@ mod history;
 mod home;
 mod ingest;
 mod instant;
+mod integrations;
 mod keys;
 mod not_built;
 mod places;

@@ -3,6 +3,7 @@
 mod areas;
 mod change;
 mod complete;
+mod config_entries;
 pub mod context_key;
 mod counts;
 mod device_kind;
@@ -21,6 +22,7 @@ mod ingest;
 mod inline_state;
 mod keys;
 mod labels;
+mod platforms;
 mod postgres;
 mod renames;
 pub mod reported;
@@ -81,9 +83,6 @@ pub struct Store {
 impl Store {
     /// Opens the database, makes a file where there is none, and brings its tables up to date.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
-        if matches!(url, DatabaseUrl::Postgres(_)) {
-            return Err(CannotOpen::Unsupported);
-        }
         Ok(Self {
             database: Database::open(url, MIGRATIONS).await?,
             partitions: Partitions::default(),
@@ -96,6 +95,11 @@ impl Store {
     /// Whether the store can be written to now.
     pub async fn check(&self) -> Result<(), StoreFailure> {
         self.database.check().await
+    }
+
+    /// `sqlite` or `postgresql`.
+    pub fn engine(&self) -> &'static str {
+        self.database.name()
     }
 
     /// Bytes on disk.

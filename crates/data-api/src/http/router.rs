@@ -14,8 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, gaps, history, home, ingest, keys, not_built, places, registry,
-    registry_in, relations, status,
+    Api, auth, counters, events, gaps, history, home, ingest, integrations, keys, not_built,
+    places, registry, registry_in, relations, status,
 };
 
 #[derive(OpenApi)]
@@ -131,6 +131,9 @@ fn related_routes() -> OpenApiRouter<Api> {
         .routes(routes!(relations::by_config_entry))
         .routes(routes!(relations::siblings))
         .routes(routes!(relations::device))
+        .routes(routes!(integrations::list))
+        .routes(routes!(integrations::analytics))
+        .routes(routes!(integrations::performance))
 }
 
 /// Routes for who may send events and registries.
@@ -142,6 +145,7 @@ fn ingest_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry_in::areas))
         .routes(routes!(registry_in::floors))
         .routes(routes!(registry_in::labels))
+        .routes(routes!(registry_in::config_entries))
         .routes(routes!(registry_in::renames))
         .routes(routes!(registry_in::services))
         .routes(routes!(home::report))
