@@ -183,11 +183,12 @@ fn questions(programs: &Path, folder: &Path, count: u64) -> anyhow::Result<()> {
         service::idle_memory(&data_api.process())?
     ));
     let stop = AtomicBool::new(false);
-    let printed = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let meanwhile = scope.spawn(|| trickle(&data_api, rows, &stop));
         let asked = ask_all(&data_api, &recorder);
         let exported = questions::export(&data_api.peer);
         stop.store(true, Ordering::Relaxed);
+        table::print(&HEADINGS, &asked?);
         let stored = meanwhile
             .join()
             .map_err(|_| anyhow::anyhow!("the trickle panicked"))??;
@@ -198,9 +199,8 @@ fn questions(programs: &Path, folder: &Path, count: u64) -> anyhow::Result<()> {
             took.as_secs_f64(),
             lines as f64 / took.as_secs_f64()
         ));
-        asked
+        anyhow::Ok(())
     })?;
-    table::print(&HEADINGS, &printed);
     let memory = data_api.process().memory()?;
     say(&format!("peak memory of all this: {:.1} MiB", memory.peak));
     data_api.stop()?;
