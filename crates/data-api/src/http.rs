@@ -1,11 +1,16 @@
 //! The HTTP API: one module per resource, and what stands around them.
 
+mod alerts;
+mod analytics;
 mod auth;
 mod counters;
 mod derived;
+mod device_health;
+mod device_reports;
 mod event_id;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 mod home;
@@ -15,6 +20,7 @@ mod integrations;
 mod keys;
 mod not_built;
 mod places;
+mod process_metrics;
 mod query_list;
 mod rate_limit;
 mod registry;
@@ -24,15 +30,19 @@ mod router;
 mod status;
 mod trace;
 pub(crate) mod trusted_proxies;
+mod upkeep;
 
 use std::sync::Arc;
 
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::measured::Measured;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
 use status::RequestCounts;
@@ -50,8 +60,12 @@ pub(crate) struct Api {
     trusted_proxies: Arc<TrustedProxies>,
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
+    measured: Arc<Measured>,
     health: Health,
     clock: Clock,
+    /// Cancelled when the server is to close: streams end then.
+    closing: CancellationToken,
+    exports: Arc<Semaphore>,
 }
 
 impl Api {
@@ -62,6 +76,7 @@ impl Api {
         config: &Config,
         health: Health,
         clock: Clock,
+        closing: CancellationToken,
     ) -> Self {
         Self {
             store,
@@ -71,9 +86,19 @@ impl Api {
             trusted_proxies: Arc::new(config.trusted_proxies.clone()),
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
+            measured: Arc::default(),
             health,
             clock,
+            closing,
+            exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
         }
+    }
+}
+
+impl Api {
+    /// What is measured of the requests that this serves.
+    pub(crate) fn measured(&self) -> Arc<Measured> {
+        Arc::clone(&self.measured)
     }
 }
 

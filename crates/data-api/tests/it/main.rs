@@ -8,10 +8,14 @@
 )]
 
 mod access;
+mod alerts;
+mod analytics;
 mod auth;
 mod client;
+mod device_reports;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 pub(crate) mod home;
