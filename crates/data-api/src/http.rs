@@ -11,6 +11,7 @@ mod keys;
 mod not_built;
 mod places;
 mod rate_limit;
+mod read_limits;
 mod registry;
 mod registry_in;
 mod relations;
@@ -28,6 +29,7 @@ use crate::config::Config;
 use crate::keys::Keys;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
+use read_limits::ReadLimits;
 use status::RequestCounts;
 use trusted_proxies::TrustedProxies;
 
@@ -40,6 +42,7 @@ pub(crate) struct Api {
     writer: EventWriter,
     keys: Keys,
     allow_anonymous: bool,
+    reads: Arc<ReadLimits>,
     trusted_proxies: Arc<TrustedProxies>,
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
@@ -61,6 +64,7 @@ impl Api {
             writer,
             keys,
             allow_anonymous: config.allow_anonymous,
+            reads: Arc::new(ReadLimits::new(config.reads_at_once, config.read_within.0)),
             trusted_proxies: Arc::new(config.trusted_proxies.clone()),
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),

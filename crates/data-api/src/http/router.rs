@@ -1,12 +1,16 @@
 //! Which path leads where, and the document that says so; both are made by the same call.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::DefaultBodyLimit;
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use common::api::events::MAX_INGEST_BODY_BYTES;
 use common::api::keys::Scope;
 use common::http::frame::Frame;
 use common::settings::CorsOrigins;
 use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -14,9 +18,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, gaps, home, ingest, keys, not_built, places, registry,
-    registry_in, relations, status,
+    Api, auth, counters, events, gaps, home, ingest, keys, not_built, places, read_limits,
+    registry, registry_in, relations, status,
 };
+
+/// From one part of a body to the next; a sender that is slower is cut off.
+const BODY_FRAME_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -150,8 +157,12 @@ fn admin_routes() -> OpenApiRouter<Api> {
 }
 
 fn guarded_routes() -> OpenApiRouter<Api> {
-    guarded(Scope::Read, read_routes())
-        .merge(guarded(Scope::Ingest, ingest_routes()))
+    let reads = read_routes().layer(middleware::from_fn(read_limits::limit));
+    guarded(Scope::Read, reads)
+        .merge(guarded(
+            Scope::Ingest,
+            ingest_routes().layer(DefaultBodyLimit::max(MAX_INGEST_BODY_BYTES)),
+        ))
         .merge(guarded(Scope::Admin, admin_routes()))
 }
 
@@ -170,8 +181,9 @@ impl Api {
         let guarded = guarded_routes().merge(not_built::routes());
         let (guarded, _) = guarded.split_for_parts();
         let guarded = guarded
-            .layer(DefaultBodyLimit::max(MAX_INGEST_BODY_BYTES))
+            .layer(Extension(Arc::clone(&self.reads)))
             .layer(RequestDecompressionLayer::new())
+            .layer(RequestBodyTimeoutLayer::new(BODY_FRAME_WITHIN))
             .layer(middleware::from_fn_with_state(
                 self.clone(),
                 auth::authenticate,

@@ -12,6 +12,7 @@ mod events;
 mod gaps;
 mod home;
 mod ingest;
+mod limits;
 mod metrics;
 mod names_change_hands;
 mod not_built;
