@@ -2,14 +2,20 @@
 
 mod auth;
 mod counters;
+mod derived;
+mod event_id;
+mod event_summaries;
 mod events;
 mod gaps;
+mod history;
 mod home;
 mod ingest;
 mod instant;
+mod integrations;
 mod keys;
 mod not_built;
 mod places;
+mod query_list;
 mod rate_limit;
 mod read_limits;
 mod registry;
@@ -17,6 +23,7 @@ mod registry_in;
 mod relations;
 mod router;
 mod status;
+mod trace;
 pub(crate) mod trusted_proxies;
 
 use std::sync::Arc;
