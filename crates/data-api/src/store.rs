@@ -12,6 +12,7 @@ mod dictionary;
 mod entities;
 mod event_counts;
 mod events;
+mod export;
 mod filter;
 mod floors;
 mod former_names;
@@ -55,6 +56,7 @@ pub use devices::DeviceFilter;
 pub use entities::EntityFilter;
 pub use event_counts::NewestRow;
 pub use events::{Page, Scanned};
+pub(crate) use export::{Part as ExportPart, Texts as ExportTexts};
 pub use gaps::GapFilter;
 pub(crate) use history::Words;
 pub use keys::{Added, StoredKey};
@@ -83,9 +85,6 @@ pub struct Store {
 impl Store {
     /// Opens the database, makes a file where there is none, and brings its tables up to date.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
-        if matches!(url, DatabaseUrl::Postgres(_)) {
-            return Err(CannotOpen::Unsupported);
-        }
         Ok(Self {
             database: Database::open(url, MIGRATIONS).await?,
             partitions: Partitions::default(),
@@ -98,6 +97,11 @@ impl Store {
     /// Whether the store can be written to now.
     pub async fn check(&self) -> Result<(), StoreFailure> {
         self.database.check().await
+    }
+
+    /// `sqlite` or `postgresql`.
+    pub fn engine(&self) -> &'static str {
+        self.database.name()
     }
 
     /// Bytes on disk.

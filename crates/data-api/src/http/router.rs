@@ -18,8 +18,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, gaps, history, home, ingest, integrations, keys, not_built,
-    places, read_limits, registry, registry_in, relations, status,
+    Api, auth, counters, events, export, gaps, history, home, ingest, integrations, keys,
+    not_built, places, read_limits, registry, registry_in, relations, status,
 };
 
 /// From one part of a body to the next; a sender that is slower is cut off.
@@ -62,7 +62,12 @@ fn guarded(scope: Scope, routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
         ];
         for operation in operations.into_iter().flatten() {
             operation.security = Some(vec![SecurityRequirement::new("key", [scope.as_str()])]);
+            let asks = operation.parameters.is_some() || operation.request_body.is_some();
+            let sends = operation.request_body.is_some();
             for (status, meaning) in REFUSALS {
+                if (status == "422" && !asks) || (status == "413" && !sends) {
+                    continue;
+                }
                 let told = ResponseBuilder::new().description(meaning).build();
                 let responses = &mut operation.responses.responses;
                 responses.entry(status.to_owned()).or_insert(told.into());
@@ -72,10 +77,15 @@ fn guarded(scope: Scope, routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
     routes
 }
 
-/// What every guarded route may answer.
-const REFUSALS: [(&str, &str); 4] = [
+/// What every guarded route may answer, where it takes something.
+const REFUSALS: [(&str, &str); 6] = [
     ("401", "No key, or one that is wrong, revoked or expired"),
     ("403", "The key has not the scope that is needed"),
+    ("413", "The body is too large"),
+    (
+        "422",
+        "A parameter or the body is not of the form that is documented",
+    ),
     (
         "429",
         "Too many requests without a valid key, or with a key that has a rate",
@@ -122,7 +132,9 @@ fn read_routes() -> OpenApiRouter<Api> {
 
 /// What was, beyond lists of events.
 fn history_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(history::show))
+    OpenApiRouter::new()
+        .routes(routes!(history::show))
+        .routes(routes!(export::export))
 }
 
 /// The registry under more names, and how its parts belong together. Fixed names win over ids.

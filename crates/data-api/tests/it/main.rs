@@ -1,4 +1,6 @@
-//! data-api as its clients meet it: a real server, a real database file, the real client.
+//! data-api as its clients meet it: a real server, a real database, the real client.
+//!
+//! The same tests run twice: on SQLite as this program, on PostgreSQL as `tests/postgres`.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,9 +12,10 @@ mod auth;
 mod client;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
-mod home;
+pub(crate) mod home;
 mod ingest;
 mod integrations;
 mod limits;
@@ -21,9 +24,9 @@ mod names_change_hands;
 mod not_built;
 mod pages;
 mod places;
-mod registry;
+pub(crate) mod registry;
 mod relations;
 mod removed;
-mod renames;
+pub(crate) mod renames;
 mod restart;
 mod trace;
