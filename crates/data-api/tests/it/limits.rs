@@ -6,8 +6,8 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 
-use crate::access::{ask, make, operations};
-use crate::home::{Home, KEY, answer};
+use super::access::{ask, make, operations};
+use crate::home::{Home, KEY, answer, engine};
 
 async fn fill(home: &Home, events: usize) {
     let rows: Vec<Value> = (0..events)
@@ -193,28 +193,34 @@ async fn only_the_pages_that_were_named_may_call_and_with_a_star_none_has_creden
     );
 }
 
+async fn drop_all_tables(home: &Home) {
+    let database = &home.folder.database;
+    if engine() == "postgresql" {
+        let mut other = sqlx::PgConnection::connect(database).await.unwrap();
+        let all = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()";
+        let tables: Vec<String> = sqlx::query_scalar(all).fetch_all(&mut other).await.unwrap();
+        assert!(tables.len() > 10, "{tables:?}");
+        let drop = format!("DROP TABLE {} CASCADE", tables.join(", "));
+        other.execute(sqlx::AssertSqlSafe(drop)).await.unwrap();
+        return;
+    }
+    let mut other = sqlx::SqliteConnection::connect(database).await.unwrap();
+    other.execute("PRAGMA foreign_keys = off").await.unwrap();
+    let all = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    let tables: Vec<String> = sqlx::query_scalar(all).fetch_all(&mut other).await.unwrap();
+    assert!(tables.len() > 10, "{tables:?}");
+    for table in &tables {
+        let drop = sqlx::AssertSqlSafe(format!("DROP TABLE {table}"));
+        other.execute(drop).await.unwrap();
+    }
+}
+
 /// The replaced service sent SQL text and parameters in its 500s.
 #[tokio::test]
 async fn a_broken_store_tells_its_callers_nothing_of_its_statements() {
     let home = Home::new().await;
     fill(&home, 10).await;
-    let file = format!(
-        "sqlite://{}",
-        home.folder.path().join("homeiq.db").display()
-    );
-    let mut other = sqlx::SqliteConnection::connect(&file).await.unwrap();
-    other.execute("PRAGMA foreign_keys = off").await.unwrap();
-    let tables: Vec<String> = sqlx::query_scalar(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
-    )
-    .fetch_all(&mut other)
-    .await
-    .unwrap();
-    assert!(tables.len() > 10, "{tables:?}");
-    for table in &tables {
-        let drop = sqlx::AssertSqlSafe(format!("DROP TABLE {table}"));
-        sqlx::query(drop).execute(&mut other).await.unwrap();
-    }
+    drop_all_tables(&home).await;
     let mut failed = 0;
     for operation in operations(&home).await {
         let request = ask(&home, &operation).bearer_auth(KEY).send();
@@ -232,7 +238,8 @@ async fn a_broken_store_tells_its_callers_nothing_of_its_statements() {
             "insert ",
             "update ",
             "no such table",
-            "sqlite",
+            "sqlite_",
+            "relation \"",
             "sqlx",
             "(code",
         ] {
