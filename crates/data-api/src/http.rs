@@ -3,6 +3,8 @@
 mod auth;
 mod counters;
 mod derived;
+mod device_health;
+mod device_reports;
 mod event_id;
 mod event_summaries;
 mod events;
@@ -26,6 +28,7 @@ mod router;
 mod status;
 mod trace;
 pub(crate) mod trusted_proxies;
+mod upkeep;
 
 use std::sync::Arc;
 

@@ -23,6 +23,7 @@ mod ingest;
 mod inline_state;
 mod keys;
 mod labels;
+mod newest_states;
 mod platforms;
 mod postgres;
 mod renames;
@@ -30,6 +31,7 @@ pub mod reported;
 mod row;
 mod services;
 mod sqlite;
+mod upkeep;
 mod writer;
 
 use std::fmt;
@@ -60,7 +62,9 @@ pub(crate) use export::{Part as ExportPart, Texts as ExportTexts};
 pub use gaps::GapFilter;
 pub(crate) use history::Words;
 pub use keys::{Added, StoredKey};
+pub use newest_states::NewestState;
 pub use services::ReportedService;
+pub use upkeep::DeviceGroup;
 pub use writer::EventWriter;
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../shared/migrations/data-api/sqlite");

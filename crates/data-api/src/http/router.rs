@@ -18,8 +18,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, export, gaps, history, home, ingest, integrations, keys,
-    not_built, places, read_limits, registry, registry_in, relations, status,
+    Api, auth, counters, device_health, device_reports, events, export, gaps, history, home,
+    ingest, integrations, keys, not_built, places, read_limits, registry, registry_in, relations,
+    status, upkeep,
 };
 
 /// From one part of a body to the next; a sender that is slower is cut off.
@@ -153,6 +154,16 @@ fn related_routes() -> OpenApiRouter<Api> {
         .routes(routes!(integrations::list))
         .routes(routes!(integrations::analytics))
         .routes(routes!(integrations::performance))
+        .routes(routes!(device_health::health))
+        .routes(routes!(device_health::summary))
+        .routes(routes!(device_health::maintenance_alerts))
+        .routes(routes!(device_health::compare))
+        .routes(routes!(device_reports::reliability))
+        .routes(routes!(device_reports::similar))
+        .routes(routes!(device_reports::power_analysis))
+        .routes(routes!(device_reports::classify))
+        .routes(routes!(device_reports::classify_all))
+        .routes(routes!(upkeep::link_entities))
 }
 
 /// Routes for who may send events and registries.
@@ -165,6 +176,7 @@ fn ingest_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry_in::floors))
         .routes(routes!(registry_in::labels))
         .routes(routes!(registry_in::config_entries))
+        .routes(routes!(upkeep::enrich))
         .routes(routes!(registry_in::renames))
         .routes(routes!(registry_in::services))
         .routes(routes!(home::report))
@@ -174,6 +186,7 @@ fn ingest_routes() -> OpenApiRouter<Api> {
 /// Routes for who may change what others may do, or what is kept.
 fn admin_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
+        .routes(routes!(upkeep::clear))
         .routes(routes!(keys::list))
         .routes(routes!(keys::make))
         .routes(routes!(keys::revoke))

@@ -239,7 +239,7 @@ async fn a_broken_store_tells_its_callers_nothing_of_its_statements() {
             "update ",
             "no such table",
             "sqlite_",
-            "relation \"",
+            "relation \\",
             "sqlx",
             "(code",
         ] {

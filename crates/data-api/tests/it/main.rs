@@ -10,6 +10,7 @@
 mod access;
 mod auth;
 mod client;
+mod device_reports;
 mod event_summaries;
 mod events;
 mod export;
