@@ -1,5 +1,7 @@
 //! The HTTP API: one module per resource, and what stands around them.
 
+mod alerts;
+mod analytics;
 mod auth;
 mod counters;
 mod derived;
@@ -18,6 +20,7 @@ mod integrations;
 mod keys;
 mod not_built;
 mod places;
+mod process_metrics;
 mod query_list;
 mod rate_limit;
 mod read_limits;
@@ -40,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::measured::Measured;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
 use read_limits::ReadLimits;
@@ -59,6 +63,7 @@ pub(crate) struct Api {
     trusted_proxies: Arc<TrustedProxies>,
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
+    measured: Arc<Measured>,
     health: Health,
     clock: Clock,
     /// Cancelled when the server is to close: streams end then.
@@ -85,11 +90,19 @@ impl Api {
             trusted_proxies: Arc::new(config.trusted_proxies.clone()),
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
+            measured: Arc::default(),
             health,
             clock,
             closing,
             exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
         }
+    }
+}
+
+impl Api {
+    /// What is measured of the requests that this serves.
+    pub(crate) fn measured(&self) -> Arc<Measured> {
+        Arc::clone(&self.measured)
     }
 }
 

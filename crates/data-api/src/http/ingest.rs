@@ -63,6 +63,9 @@ pub(super) async fn bulk_upsert(
         .await
         .map_err(store_problem)?;
     span.record("batch.stored", appended.stored);
+    if appended.stored > 0 {
+        api.measured.stored(api.clock.now());
+    }
     if !sorted.rejected.is_empty() {
         metrics::counter!("homeiq_events_dropped_total", "reason" => "rejected")
             .increment(sorted.rejected.len() as u64);

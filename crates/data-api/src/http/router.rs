@@ -103,6 +103,7 @@ fn open_routes() -> OpenApiRouter<Api> {
         .routes(routes!(status::live))
         .routes(routes!(status::ready))
         .routes(routes!(status::health))
+        .routes(routes!(status::detailed))
         .routes(routes!(status::info))
 }
 
@@ -186,6 +187,7 @@ fn ingest_routes() -> OpenApiRouter<Api> {
 /// Routes for who may change what others may do, or what is kept.
 fn admin_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
+        .merge(super::derived::admin_routes())
         .routes(routes!(upkeep::clear))
         .routes(routes!(keys::list))
         .routes(routes!(keys::make))

@@ -8,6 +8,8 @@
 )]
 
 mod access;
+mod alerts;
+mod analytics;
 mod auth;
 mod client;
 mod device_reports;
