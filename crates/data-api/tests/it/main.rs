@@ -21,6 +21,7 @@ mod history;
 pub(crate) mod home;
 mod ingest;
 mod integrations;
+mod limits;
 mod metrics;
 mod names_change_hands;
 mod not_built;
