@@ -24,12 +24,7 @@ pub struct Postgres {
 
 /// Connects, and brings the tables up to date.
 pub async fn open(url: &url::Url, migrations: &Migrator) -> Result<Postgres, CannotOpen> {
-    let mut shown = url.clone();
-    // An address that is logged or told has no password.
-    if shown.password().is_some() {
-        shown.set_password(Some("***")).ok();
-    }
-    let address = shown.to_string();
+    let address = shown(url);
     let cannot = |error: sqlx::Error| CannotOpen::Server {
         address: address.clone(),
         failure: error.into(),
@@ -52,6 +47,35 @@ pub async fn open(url: &url::Url, migrations: &Migrator) -> Result<Postgres, Can
             error,
         })?;
     Ok(Postgres { pool, address })
+}
+
+/// Connects to a database of another program, without a look at its tables. Every transaction is one that only reads.
+pub async fn open_read_only(url: &url::Url) -> Result<Postgres, CannotOpen> {
+    let address = shown(url);
+    let cannot = |error: sqlx::Error| CannotOpen::Server {
+        address: address.clone(),
+        failure: error.into(),
+    };
+    let options = PgConnectOptions::from_str(url.as_str())
+        .map_err(cannot)?
+        .application_name("homeiq")
+        .options([("default_transaction_read_only", "on")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options)
+        .await
+        .map_err(cannot)?;
+    Ok(Postgres { pool, address })
+}
+
+/// The address without its password, to be logged or told.
+fn shown(url: &url::Url) -> String {
+    let mut shown = url.clone();
+    if shown.password().is_some() {
+        shown.set_password(Some("***")).ok();
+    }
+    shown.to_string()
 }
 
 impl Postgres {
