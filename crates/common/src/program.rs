@@ -1,9 +1,10 @@
-//! The command line that every service has: run (the default), `--healthcheck`, `--version`, `--help`, `config`, `openapi`.
+//! The command line that every service has: run (the default), `--healthcheck`, `--version`, `--help`, `config`, `openapi`; and the
+//! commands that one has of its own, such as `backup`.
 
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::env::{Asked, Env};
 use crate::lifecycle::{self, Failure, Tasks};
@@ -35,6 +36,24 @@ pub trait Service: 'static {
         config: Self::Config,
         tasks: Tasks,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Commands of its own: work that ends, such as `backup`.
+    fn commands() -> Vec<clap::Command> {
+        Vec::new()
+    }
+
+    /// Does the work of one of [`Self::commands`]; what it returns is printed.
+    ///
+    /// # Errors
+    /// What went wrong, what was kept, and what to do: one line.
+    fn command(
+        name: &str,
+        arguments: ArgMatches,
+        config: Self::Config,
+    ) -> impl Future<Output = Result<String, Failure>> {
+        drop((arguments, config));
+        std::future::ready(Err(format!("there is no command {name}").into()))
+    }
 }
 
 #[derive(Parser)]
@@ -62,12 +81,20 @@ pub fn main<S: Service>() -> ExitCode {
     tls::install();
     let command = Cli::command().name(S::NAME).version(S::VERSION).about(S::ABOUT).after_help(
         "Settings come from the environment: see `config`. Logs go to standard output. SIGTERM stops in order.",
-    );
-    let cli = match command
-        .try_get_matches()
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-    {
-        Ok(cli) => cli,
+    ).subcommands(S::commands());
+    let parsed = command.try_get_matches().and_then(|mut matches| {
+        let own = matches
+            .subcommand_name()
+            .is_some_and(|name| S::commands().iter().any(|own| own.get_name() == name));
+        let own = if own {
+            matches.remove_subcommand()
+        } else {
+            None
+        };
+        Ok((Cli::from_arg_matches(&matches)?, own))
+    });
+    let (cli, own) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             let code = if error.use_stderr() {
                 ExitCode::from(BAD_CONFIG)
@@ -83,6 +110,13 @@ pub fn main<S: Service>() -> ExitCode {
     let config = S::config(&mut env);
     if cli.healthcheck {
         return healthcheck(S::port(&config));
+    }
+    if let Some((name, arguments)) = own {
+        if let Err(mistakes) = env.finish() {
+            complain(&format!("{}: {mistakes}", S::NAME));
+            return ExitCode::from(BAD_CONFIG);
+        }
+        return work(S::command(&name, arguments, config));
     }
     match cli.command.unwrap_or(Command::Run) {
         Command::Config => print(&config_table(env.asked())),
@@ -101,6 +135,25 @@ pub fn main<S: Service>() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Runs a command of a service to its end.
+fn work(command: impl Future<Output = Result<String, Failure>>) -> ExitCode {
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(command));
+    match done {
+        Ok(text) => {
+            print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn healthcheck(port: u16) -> ExitCode {
