@@ -3,8 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 
 use crate::failure::{CannotOpen, StoreFailure};
 
@@ -60,6 +61,9 @@ pub async fn open_read_only(url: &url::Url) -> Result<Postgres, CannotOpen> {
         .map_err(cannot)?
         .application_name("homeiq")
         .options([("default_transaction_read_only", "on")]);
+    // A pool would go on trying for as long as its patience lasts: whoever names another program's server wants to know at once.
+    let once = PgConnection::connect_with(&options).await.map_err(cannot)?;
+    once.close().await.map_err(cannot)?;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
