@@ -3,5 +3,7 @@
 pub mod events;
 pub mod gaps;
 pub mod home;
+pub mod keys;
 pub mod places;
 pub mod registry;
+pub mod relations;

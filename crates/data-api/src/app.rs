@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use clap::ArgMatches;
 use common::clock::Clock;
 use common::env::Env;
 use common::health::Health;
@@ -13,6 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::http::Api;
+use crate::keys::Keys;
 use crate::store::{EventWriter, Store};
 
 /// data-api as a program.
@@ -56,7 +58,9 @@ impl App {
             writing.run().await;
             Ok(())
         });
-        let api = Api::new(store.clone(), writer, key, &config, health, clock);
+        let keys = Keys::read(&key, store.clone(), clock.clone()).await?;
+        tasks.spawn("api-keys", keys.clone().tend(tasks.stopping()));
+        let api = Api::new(store.clone(), writer, keys, &config, health, clock);
         let router = api.router(config.cors);
         let closing = tasks.closing();
         tasks.serve("data-api-http", async move {
@@ -89,5 +93,13 @@ impl Service for DataApi {
     async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {
         App::start(config, &tasks, Clock::system()).await?;
         Ok(())
+    }
+
+    fn commands() -> Vec<clap::Command> {
+        crate::commands()
+    }
+
+    async fn command(name: &str, arguments: ArgMatches, config: Config) -> Result<String, Failure> {
+        crate::run_command(name, &arguments, &config).await
     }
 }

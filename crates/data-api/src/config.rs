@@ -4,6 +4,8 @@ use common::env::{Env, Secret};
 use common::settings::{self, CorsOrigins, Listen};
 use database::url::DatabaseUrl;
 
+use crate::http::trusted_proxies::TrustedProxies;
+
 /// Everything that data-api is told from outside.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -19,6 +21,8 @@ pub struct Config {
     pub rate_per_minute: u32,
     /// Requests at once for callers without a key.
     pub rate_burst: u32,
+    /// Proxies whose word about a client's address is believed.
+    pub trusted_proxies: TrustedProxies,
     /// Web pages that may call.
     pub cors: CorsOrigins,
 }
@@ -37,7 +41,7 @@ impl Config {
             allow_anonymous: env.switch(
                 &["DATA_API_ALLOW_ANONYMOUS"],
                 false,
-                "`true` lets callers in that send no key. A wrong key is refused all the same.",
+                "`true` lets callers in that send no key, to read. A wrong key is refused all the same.",
             ),
             rate_per_minute: env.value(
                 &["DATA_API_RATE_LIMIT_PER_MIN"],
@@ -49,6 +53,12 @@ impl Config {
                 "20",
                 "Requests at once from one address without a valid key.",
             ),
+            trusted_proxies: env
+                .optional(
+                    &["DATA_API_TRUSTED_PROXIES"],
+                    "Comma list of addresses and networks (`10.0.0.5,172.16.0.0/12`) of proxies whose `X-Forwarded-For` says which address is counted. Without it that header is not read.",
+                )
+                .unwrap_or_default(),
             cors: CorsOrigins::read(env),
         }
     }

@@ -39,15 +39,22 @@ impl Home {
         Self::at(tempfile::tempdir().unwrap(), settings).await
     }
 
+    /// The same, with the clock that it goes by.
+    pub(crate) async fn with_clock(settings: &[(&str, &str)]) -> (Self, Clock) {
+        let clock = Clock::manual(now());
+        let folder = tempfile::tempdir().unwrap();
+        (Self::start(folder, settings, clock.clone()).await, clock)
+    }
+
     pub(crate) async fn at(folder: TempDir, settings: &[(&str, &str)]) -> Self {
+        Self::start(folder, settings, Clock::manual(now())).await
+    }
+
+    async fn start(folder: TempDir, settings: &[(&str, &str)], clock: Clock) -> Self {
         let (tasks, _ends) = Tasks::new();
-        let app = App::start(
-            config(folder.path(), settings),
-            &tasks,
-            Clock::manual(now()),
-        )
-        .await
-        .unwrap();
+        let app = App::start(config(folder.path(), settings), &tasks, clock)
+            .await
+            .unwrap();
         let url = Url::parse(&format!("http://{}", app.address)).unwrap();
         let peer = DataApiPeer {
             url: url.clone(),

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on shall stop where it is"
 )]
 
+mod access;
 mod auth;
 mod client;
 mod events;
@@ -13,8 +14,10 @@ mod home;
 mod ingest;
 mod metrics;
 mod names_change_hands;
+mod not_built;
 mod places;
 mod registry;
+mod relations;
 mod removed;
 mod renames;
 mod restart;
