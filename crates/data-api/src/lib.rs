@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod cause;
 mod command;
 mod config;
+mod context;
 mod hex;
+mod history;
 mod http;
 mod keys;
 pub mod store;
