@@ -29,6 +29,7 @@ pub mod reported;
 mod row;
 mod services;
 mod sqlite;
+mod statistics;
 mod writer;
 
 use std::fmt;

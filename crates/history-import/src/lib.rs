@@ -11,6 +11,7 @@ mod report;
 mod run;
 mod sending;
 mod source;
+mod statistics;
 
 pub use failure::ImportFailed;
 pub use page::Rejections;

@@ -71,26 +71,41 @@ pub(crate) struct Page {
 impl Page {
     /// Adds a row of an entity, or says why not.
     pub(crate) fn push(&mut self, entities: &mut Entities, number: usize, change: &Change<'_>) {
-        let entity = entities.get(number);
-        match entity.verdict {
-            Verdict::Wanted if entities.is_within(change.last_updated) => {}
-            Verdict::Wanted | Verdict::LeftOut => {
-                self.left_out += 1;
-                return;
-            }
-            Verdict::NoEntity => return self.rejected.add("not an entity id", 1),
-        }
         let is_long =
             |state: &str| state.len() > MAX_STATE_CHARS && state.chars().count() > MAX_STATE_CHARS;
+        if !self.takes(entities, number, change.last_updated) {
+            return;
+        }
         if change.state.is_some_and(is_long) {
             return self
                 .rejected
                 .add("its state has more than 255 characters", 1);
         }
-        let part = &mut self.parts[entity.lane];
-        change.write(&mut part.body);
+        let body = self.count(entities, number, change.last_updated);
+        change.write(body);
+    }
+
+    /// Whether a row is wanted; counts it where it is not.
+    pub(crate) fn takes(&mut self, entities: &Entities, number: usize, at: i64) -> bool {
+        match entities.get(number).verdict {
+            Verdict::Wanted if entities.is_within(at) => return true,
+            Verdict::Wanted | Verdict::LeftOut => self.left_out += 1,
+            Verdict::NoEntity => self.rejected.add("not an entity id", 1),
+        }
+        false
+    }
+
+    /// Counts a row that is wanted; the body that it is to be written to.
+    pub(crate) fn count(
+        &mut self,
+        entities: &mut Entities,
+        number: usize,
+        at: i64,
+    ) -> &mut Vec<u8> {
+        entities.count(number, at);
+        let part = &mut self.parts[entities.get(number).lane];
         part.rows += 1;
-        entities.count(number, change.last_updated);
+        &mut part.body
     }
 
     /// Whether no more should be added.

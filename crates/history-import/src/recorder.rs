@@ -4,11 +4,11 @@
 //! the old ones still have something in them, is asked once.
 
 mod attributes;
-mod columns;
+pub(crate) mod columns;
+pub(crate) mod dates;
 
 use std::collections::HashMap;
 
-use common::instant::UtcMicros;
 use database::{Database, Engine, Row, Statement};
 
 use self::attributes::{Attributes, Found};
@@ -291,41 +291,5 @@ impl Recorder {
                 number,
             )
             .map_err(self.failed())
-    }
-}
-
-/// Seconds since 1970 as Home Assistant keeps them.
-fn of_seconds(seconds: f64) -> Option<i64> {
-    UtcMicros::from_history_seconds(seconds)
-        .ok()
-        .map(UtcMicros::get)
-}
-
-/// `2022-03-04 05:06:07.123456`, in UTC, as SQLAlchemy writes it into SQLite.
-fn of_text(text: &str) -> Option<i64> {
-    let naive = text.replacen(' ', "T", 1);
-    format!("{naive}Z")
-        .parse::<UtcMicros>()
-        .or_else(|_| naive.parse())
-        .ok()
-        .map(UtcMicros::get)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instants_of_both_forms_are_exact() {
-        assert_eq!(
-            of_seconds(1_795_421_580.211_806_5),
-            Some(1_795_421_580_211_807)
-        );
-        assert_eq!(of_seconds(f64::NAN), None);
-        let micros = Some(1_646_370_367_123_456);
-        assert_eq!(of_text("2022-03-04 05:06:07.123456"), micros);
-        assert_eq!(of_text("2022-03-04 05:06:07.123456+00:00"), micros);
-        assert_eq!(of_text("2022-03-04 05:06:07"), Some(1_646_370_367_000_000));
-        assert_eq!(of_text("yesterday"), None);
     }
 }

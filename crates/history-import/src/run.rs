@@ -13,7 +13,7 @@ use crate::position::{Position, State, StateFile};
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::sending::{Account, Waiting, again, lane};
-use crate::source::{Filter, Reader, Source};
+use crate::source::{Filter, Reader, Source, What};
 
 /// Requests that wait in a lane behind the one on its way.
 const WAITING: usize = 2;
@@ -70,7 +70,9 @@ pub async fn run(import: &Import, client: Option<&DataApi>) -> Result<Outcome, I
         (Some(state), Some(client)) => {
             // A data-api that has less than was sent to it has lost or removed it: everything is sent again.
             let has = again(async || client.event_stats("1h").await).await?;
-            (has.stored_events >= state.stored).then_some(state)
+            let is_there =
+                import.source.what() != What::Changes || has.stored_events >= state.stored;
+            is_there.then_some(state)
         }
         (known, _) => known,
     };
@@ -79,7 +81,7 @@ pub async fn run(import: &Import, client: Option<&DataApi>) -> Result<Outcome, I
     let report = Report {
         from: reader.place().to_owned(),
         to: import.destination.clone(),
-        what: "state changes",
+        what: import.source.what().as_str(),
         dry_run: client.is_none(),
         resumed: from.is_some_and(|from| from.at == begin.at),
         ..Report::default()
@@ -93,7 +95,18 @@ pub async fn run(import: &Import, client: Option<&DataApi>) -> Result<Outcome, I
     let account = Account::new(report, Progress::new(total, import.quiet));
     let mut entities = Entities::new(import.filter.clone());
     let went = match client {
-        Some(client) => send(&mut reader, begin, &mut entities, client, &account, &keeper).await,
+        Some(client) => {
+            let what = import.source.what();
+            send(
+                &mut reader,
+                begin,
+                &mut entities,
+                (client, what),
+                &account,
+                &keeper,
+            )
+            .await
+        }
         None => look(&mut reader, begin, &mut entities, &account).await,
     };
     // What was answered for is kept, however it ended.
@@ -161,7 +174,7 @@ async fn send(
     reader: &mut Reader,
     begin: Position,
     entities: &mut Entities,
-    client: &DataApi,
+    (client, what): (&DataApi, What),
     account: &Account,
     keeper: &Keeper,
 ) -> Result<(), ImportFailed> {
@@ -187,7 +200,7 @@ async fn send(
         Ok::<_, ImportFailed>(())
     };
     let mut lanes = receivers.into_iter().map(|waiting| async {
-        lane(client, account, waiting)
+        lane(client, account, what, waiting)
             .await
             .map_err(ImportFailed::from)
     });

@@ -14,6 +14,7 @@ use crate::page::Part;
 use crate::position::Position;
 use crate::progress::Progress;
 use crate::report::Report;
+use crate::source::What;
 
 /// How long an import waits for a data-api that does not answer, before it gives up.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -138,18 +139,30 @@ impl Waiting {
 pub(crate) async fn lane(
     client: &DataApi,
     account: &Account,
+    what: What,
     mut waiting: mpsc::Receiver<Waiting>,
 ) -> Result<(), CallFailed> {
     while let Some(Waiting { page, part }) = waiting.recv().await {
-        let reply = deliver(client, part.body.into()).await?;
+        let reply = deliver(client, what, part.body.into()).await?;
         account.answered(page, &reply);
     }
     Ok(())
 }
 
 /// Sends a body until it is answered, or data-api was away for too long, or says that this will never do.
-pub(crate) async fn deliver(client: &DataApi, body: Bytes) -> Result<IngestReply, CallFailed> {
-    again(async || client.send_event_lines(body.clone()).await).await
+async fn deliver(client: &DataApi, what: What, body: Bytes) -> Result<IngestReply, CallFailed> {
+    match what {
+        What::Changes => again(async || client.send_event_lines(body.clone()).await).await,
+        What::Statistics => {
+            let reply = again(async || client.send_statistic_lines(body.clone()).await).await?;
+            Ok(IngestReply {
+                received: reply.received,
+                stored: reply.stored,
+                duplicates: reply.duplicates,
+                rejected: reply.rejected,
+            })
+        }
+    }
 }
 
 /// Makes a call until it is answered, or data-api was away for too long, or says that this will never do.

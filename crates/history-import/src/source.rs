@@ -11,6 +11,7 @@ use crate::failure::ImportFailed;
 use crate::page::Page;
 use crate::position::Position;
 use crate::recorder::Recorder;
+use crate::statistics::Statistics;
 
 /// Which rows are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,19 +47,48 @@ impl Filter {
 pub enum Source {
     /// The database of Home Assistant's recorder: a file, or `postgres://…`.
     Recorder(String),
+    /// Long-term statistics of the same database.
+    Statistics(String),
+}
+
+/// What a source has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Rows of `common::api::events::NewEvent`.
+    Changes,
+    /// Rows of `common::api::statistics::NewStatistic`.
+    Statistics,
+}
+
+impl What {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Changes => "state changes",
+            Self::Statistics => "statistics",
+        }
+    }
 }
 
 impl Source {
+    pub(crate) fn what(&self) -> What {
+        match self {
+            Self::Statistics(_) => What::Statistics,
+            Self::Recorder(_) => What::Changes,
+        }
+    }
+
     /// The word of the command line, for file names.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Recorder(_) => "recorder",
+            Self::Statistics(_) => "statistics",
         }
     }
 
     pub(crate) async fn open(&self) -> Result<Reader, ImportFailed> {
         Ok(match self {
             Self::Recorder(place) => Reader::Recorder(Box::new(Recorder::open(place).await?)),
+            Self::Statistics(place) => Reader::Statistics(Statistics::open(place).await?),
         })
     }
 }
@@ -66,6 +96,7 @@ impl Source {
 /// An open source.
 pub(crate) enum Reader {
     Recorder(Box<Recorder>),
+    Statistics(Statistics),
 }
 
 impl Reader {
@@ -73,6 +104,7 @@ impl Reader {
     pub(crate) fn place(&self) -> &str {
         match self {
             Self::Recorder(recorder) => recorder.place(),
+            Self::Statistics(statistics) => statistics.place(),
         }
     }
 
@@ -84,6 +116,7 @@ impl Reader {
     ) -> Result<(Position, u64), ImportFailed> {
         match self {
             Self::Recorder(recorder) => recorder.begin(filter, from).await,
+            Self::Statistics(statistics) => statistics.begin(filter, from).await,
         }
     }
 
@@ -95,6 +128,7 @@ impl Reader {
     ) -> Result<Option<Page>, ImportFailed> {
         match self {
             Self::Recorder(recorder) => recorder.page(after, entities).await,
+            Self::Statistics(statistics) => statistics.page(after, entities).await,
         }
     }
 }

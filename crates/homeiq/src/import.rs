@@ -38,6 +38,8 @@ struct Cli {
 enum Kind {
     /// State changes from Home Assistant's own recorder: home-assistant_v2.db, or postgres://USER:PASSWORD@HOST/DATABASE
     Recorder(From),
+    /// Long-term statistics (one row an hour, kept for ever) from the same database; charts show them where state changes end
+    Statistics(From),
 }
 
 #[derive(Args)]
@@ -83,6 +85,7 @@ impl Kind {
     fn taken(self) -> (Source, Options) {
         match self {
             Self::Recorder(From { place, options }) => (Source::Recorder(place), options),
+            Self::Statistics(From { place, options }) => (Source::Statistics(place), options),
         }
     }
 }

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::{
     Api, auth, counters, events, gaps, history, home, ingest, integrations, keys, not_built,
-    places, registry, registry_in, relations, status,
+    places, registry, registry_in, relations, statistics, status,
 };
 
 #[derive(OpenApi)]
@@ -110,6 +110,7 @@ fn read_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry::services))
         .routes(routes!(registry::service))
         .merge(history_routes())
+        .routes(routes!(statistics::list))
         .merge(related_routes())
 }
 
@@ -150,6 +151,7 @@ fn ingest_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry_in::services))
         .routes(routes!(home::report))
         .routes(routes!(gaps::upsert))
+        .routes(routes!(statistics::bulk_upsert))
 }
 
 /// Routes for who may change what others may do, or what is kept.

@@ -25,4 +25,5 @@ mod relations;
 mod removed;
 mod renames;
 mod restart;
+mod statistics;
 mod trace;

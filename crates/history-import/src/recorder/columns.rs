@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use database::failure::StoreFailure;
 use database::{Database, Engine, Row, Statement};
 
-use super::{OwnedId, Read, of_seconds, of_text};
+use super::dates::{self, date, of_seconds};
+use super::{OwnedId, Read};
 use crate::failure::ImportFailed;
 
 /// What is read, and at which position it stands in a row.
@@ -27,24 +28,6 @@ pub(super) struct Columns {
     /// Of the change, of its parent, of the person.
     ids: [Option<usize>; 3],
     texts: [Option<usize>; 3],
-}
-
-/// In SQLite dates are text; in PostgreSQL they are made microseconds without a float in between. (A new database there has a column of
-/// the type `char(1)`, with nothing in it.)
-macro_rules! date {
-    ($column:literal, $is_sqlite:expr) => {
-        if $is_sqlite {
-            concat!("CAST(", $column, " AS TEXT)")
-        } else {
-            concat!(
-                "CAST(EXTRACT(EPOCH FROM date_trunc('second', CAST(",
-                $column,
-                " AS TIMESTAMP WITH TIME ZONE))) AS BIGINT) * 1000000 + CAST(EXTRACT(MICROSECONDS FROM CAST(",
-                $column,
-                " AS TIMESTAMP WITH TIME ZONE)) AS BIGINT) % 1000000"
-            )
-        }
-    };
 }
 
 impl Columns {
@@ -194,12 +177,8 @@ impl Columns {
         is_sqlite: bool,
         number: impl Fn(i64) -> Option<usize>,
     ) -> Result<Read, StoreFailure> {
-        let date = |column: Option<usize>| -> Result<Option<i64>, StoreFailure> {
-            if is_sqlite {
-                Ok(text(row, column)?.as_deref().and_then(of_text))
-            } else {
-                integer(row, column)
-            }
+        let date = |column: Option<usize>| {
+            column.map_or(Ok(None), |column| dates::read(row, column, is_sqlite))
         };
         let seconds = |column: Option<usize>| -> Result<Option<i64>, StoreFailure> {
             let seconds: Option<f64> = column.map_or(Ok(None), |column| row.get(column))?;

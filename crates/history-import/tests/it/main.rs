@@ -9,3 +9,4 @@ mod home;
 mod made;
 mod recorder;
 mod resume;
+mod statistics;
