@@ -84,9 +84,6 @@ pub struct Store {
 impl Store {
     /// Opens the database, makes a file where there is none, and brings its tables up to date.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
-        if matches!(url, DatabaseUrl::Postgres(_)) {
-            return Err(CannotOpen::Unsupported);
-        }
         Ok(Self {
             database: Database::open(url, MIGRATIONS).await?,
             partitions: Partitions::default(),
@@ -99,6 +96,11 @@ impl Store {
     /// Whether the store can be written to now.
     pub async fn check(&self) -> Result<(), StoreFailure> {
         self.database.check().await
+    }
+
+    /// `sqlite` or `postgresql`.
+    pub fn engine(&self) -> &'static str {
+        self.database.name()
     }
 
     /// Bytes on disk.

@@ -45,9 +45,6 @@ pub enum CannotOpen {
         #[source]
         failure: StoreFailure,
     },
-    /// A database of this kind is not supported by the service.
-    #[error("this version keeps its tables in SQLite: use sqlite://PATH")]
-    Unsupported,
     /// The server cannot be used.
     #[error("cannot use the database at {address}: {failure}{}", cause(failure))]
     Server {

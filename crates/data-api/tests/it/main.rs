@@ -1,4 +1,6 @@
-//! data-api as its clients meet it: a real server, a real database file, the real client.
+//! data-api as its clients meet it: a real server, a real database, the real client.
+//!
+//! The same tests run twice: on SQLite as this program, on PostgreSQL as `tests/postgres`.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,7 +14,7 @@ mod event_summaries;
 mod events;
 mod gaps;
 mod history;
-mod home;
+pub(crate) mod home;
 mod ingest;
 mod integrations;
 mod metrics;
@@ -20,10 +22,10 @@ mod names_change_hands;
 mod not_built;
 mod pages;
 mod places;
-mod registry;
+pub(crate) mod registry;
 mod relations;
 mod removed;
-mod renames;
+pub(crate) mod renames;
 mod restart;
 mod statistics;
 mod trace;
