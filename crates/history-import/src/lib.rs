@@ -2,7 +2,9 @@
 
 mod entities;
 mod failure;
+mod influx;
 mod line;
+mod ltss;
 mod page;
 mod position;
 mod progress;

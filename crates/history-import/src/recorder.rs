@@ -3,7 +3,7 @@
 //! Read by key, without joins: names of entities and sets of attributes are looked up in memory. Which columns are there, and which of
 //! the old ones still have something in them, is asked once.
 
-mod attributes;
+pub(crate) mod attributes;
 pub(crate) mod columns;
 pub(crate) mod dates;
 

@@ -8,6 +8,8 @@ use database::url::DatabaseUrl;
 
 use crate::entities::Entities;
 use crate::failure::ImportFailed;
+use crate::influx::Influx;
+use crate::ltss::Ltss;
 use crate::page::Page;
 use crate::position::Position;
 use crate::recorder::Recorder;
@@ -49,6 +51,10 @@ pub enum Source {
     Recorder(String),
     /// Long-term statistics of the same database.
     Statistics(String),
+    /// A file of line protocol, plain or packed with gzip.
+    Influx(String),
+    /// The table of LTSS: `postgres://…`.
+    Ltss(String),
 }
 
 /// What a source has.
@@ -73,7 +79,7 @@ impl Source {
     pub(crate) fn what(&self) -> What {
         match self {
             Self::Statistics(_) => What::Statistics,
-            Self::Recorder(_) => What::Changes,
+            Self::Recorder(_) | Self::Influx(_) | Self::Ltss(_) => What::Changes,
         }
     }
 
@@ -82,6 +88,8 @@ impl Source {
         match self {
             Self::Recorder(_) => "recorder",
             Self::Statistics(_) => "statistics",
+            Self::Influx(_) => "influx",
+            Self::Ltss(_) => "ltss",
         }
     }
 
@@ -89,6 +97,8 @@ impl Source {
         Ok(match self {
             Self::Recorder(place) => Reader::Recorder(Box::new(Recorder::open(place).await?)),
             Self::Statistics(place) => Reader::Statistics(Statistics::open(place).await?),
+            Self::Influx(place) => Reader::Influx(Influx::open(place)?),
+            Self::Ltss(place) => Reader::Ltss(Ltss::open(place).await?),
         })
     }
 }
@@ -97,6 +107,8 @@ impl Source {
 pub(crate) enum Reader {
     Recorder(Box<Recorder>),
     Statistics(Statistics),
+    Influx(Influx),
+    Ltss(Ltss),
 }
 
 impl Reader {
@@ -105,6 +117,8 @@ impl Reader {
         match self {
             Self::Recorder(recorder) => recorder.place(),
             Self::Statistics(statistics) => statistics.place(),
+            Self::Influx(influx) => influx.place(),
+            Self::Ltss(ltss) => ltss.place(),
         }
     }
 
@@ -117,6 +131,8 @@ impl Reader {
         match self {
             Self::Recorder(recorder) => recorder.begin(filter, from).await,
             Self::Statistics(statistics) => statistics.begin(filter, from).await,
+            Self::Influx(influx) => influx.begin(filter, from),
+            Self::Ltss(ltss) => ltss.begin(filter, from).await,
         }
     }
 
@@ -129,6 +145,8 @@ impl Reader {
         match self {
             Self::Recorder(recorder) => recorder.page(after, entities).await,
             Self::Statistics(statistics) => statistics.page(after, entities).await,
+            Self::Influx(influx) => influx.page(after, entities),
+            Self::Ltss(ltss) => ltss.page(after, entities).await,
         }
     }
 }

@@ -40,6 +40,10 @@ enum Kind {
     Recorder(From),
     /// Long-term statistics (one row an hour, kept for ever) from the same database; charts show them where state changes end
     Statistics(From),
+    /// State changes that Home Assistant or homeiq wrote to InfluxDB, from a file of line protocol (plain or .gz)
+    Influx(From),
+    /// State changes of the integration LTSS: postgres://USER:PASSWORD@HOST/DATABASE
+    Ltss(From),
 }
 
 #[derive(Args)]
@@ -86,6 +90,8 @@ impl Kind {
         match self {
             Self::Recorder(From { place, options }) => (Source::Recorder(place), options),
             Self::Statistics(From { place, options }) => (Source::Statistics(place), options),
+            Self::Influx(From { place, options }) => (Source::Influx(place), options),
+            Self::Ltss(From { place, options }) => (Source::Ltss(place), options),
         }
     }
 }

@@ -14,7 +14,7 @@ const IDS: usize = 500;
 
 /// What a row has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// No attributes.
     Nothing,
     /// A JSON object on one line.
@@ -70,7 +70,7 @@ impl Attributes {
 }
 
 /// What a text is. It is kept as it is, but for ends of lines between its parts.
-pub(super) fn checked(text: Option<&str>) -> Found {
+pub(crate) fn checked(text: Option<&str>) -> Found {
     let Some(text) = text
         .map(str::trim)
         .filter(|text| !matches!(*text, "" | "{}" | "null"))

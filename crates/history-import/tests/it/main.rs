@@ -5,6 +5,7 @@
     reason = "a test that cannot go on shall stop where it is"
 )]
 
+mod elsewhere;
 mod home;
 mod made;
 mod recorder;
