@@ -3,9 +3,12 @@
 mod auth;
 mod counters;
 mod derived;
+mod device_health;
+mod device_reports;
 mod event_id;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 mod home;
@@ -25,12 +28,15 @@ mod statistics;
 mod status;
 mod trace;
 pub(crate) mod trusted_proxies;
+mod upkeep;
 
 use std::sync::Arc;
 
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::keys::Keys;
@@ -53,6 +59,9 @@ pub(crate) struct Api {
     requests: Arc<RequestCounts>,
     health: Health,
     clock: Clock,
+    /// Cancelled when the server is to close: streams end then.
+    closing: CancellationToken,
+    exports: Arc<Semaphore>,
 }
 
 impl Api {
@@ -63,6 +72,7 @@ impl Api {
         config: &Config,
         health: Health,
         clock: Clock,
+        closing: CancellationToken,
     ) -> Self {
         Self {
             store,
@@ -74,6 +84,8 @@ impl Api {
             requests: Arc::default(),
             health,
             clock,
+            closing,
+            exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
         }
     }
 }

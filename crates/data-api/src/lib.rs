@@ -5,6 +5,8 @@ mod cause;
 mod command;
 mod config;
 mod context;
+mod device_health;
+mod export;
 mod hex;
 mod history;
 mod http;

@@ -14,8 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, gaps, history, home, ingest, integrations, keys, not_built,
-    places, registry, registry_in, relations, statistics, status,
+    Api, auth, counters, device_health, device_reports, events, export, gaps, history, home,
+    ingest, integrations, keys, not_built, places, registry, registry_in, relations, statistics,
+    status, upkeep,
 };
 
 #[derive(OpenApi)]
@@ -116,7 +117,9 @@ fn read_routes() -> OpenApiRouter<Api> {
 
 /// What was, beyond lists of events.
 fn history_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(history::show))
+    OpenApiRouter::new()
+        .routes(routes!(history::show))
+        .routes(routes!(export::export))
 }
 
 /// The registry under more names, and how its parts belong together. Fixed names win over ids.
@@ -135,6 +138,16 @@ fn related_routes() -> OpenApiRouter<Api> {
         .routes(routes!(integrations::list))
         .routes(routes!(integrations::analytics))
         .routes(routes!(integrations::performance))
+        .routes(routes!(device_health::health))
+        .routes(routes!(device_health::summary))
+        .routes(routes!(device_health::maintenance_alerts))
+        .routes(routes!(device_health::compare))
+        .routes(routes!(device_reports::reliability))
+        .routes(routes!(device_reports::similar))
+        .routes(routes!(device_reports::power_analysis))
+        .routes(routes!(device_reports::classify))
+        .routes(routes!(device_reports::classify_all))
+        .routes(routes!(upkeep::link_entities))
 }
 
 /// Routes for who may send events and registries.
@@ -147,6 +160,7 @@ fn ingest_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry_in::floors))
         .routes(routes!(registry_in::labels))
         .routes(routes!(registry_in::config_entries))
+        .routes(routes!(upkeep::enrich))
         .routes(routes!(registry_in::renames))
         .routes(routes!(registry_in::services))
         .routes(routes!(home::report))
@@ -157,6 +171,7 @@ fn ingest_routes() -> OpenApiRouter<Api> {
 /// Routes for who may change what others may do, or what is kept.
 fn admin_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
+        .routes(routes!(upkeep::clear))
         .routes(routes!(keys::list))
         .routes(routes!(keys::make))
         .routes(routes!(keys::revoke))

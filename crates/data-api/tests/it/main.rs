@@ -10,8 +10,10 @@
 mod access;
 mod auth;
 mod client;
+mod device_reports;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 pub(crate) mod home;
