@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod alerts;
+mod analytics;
 mod app;
 mod cause;
 mod command;
@@ -11,6 +13,7 @@ mod hex;
 mod history;
 mod http;
 mod keys;
+mod measured;
 pub mod store;
 
 pub use app::{App, DataApi};

@@ -1,5 +1,6 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
+mod alerts;
 mod areas;
 mod change;
 mod complete;
@@ -51,6 +52,7 @@ use dictionary::Dictionaries;
 use former_names::FormerNames;
 use postgres::partitions::Partitions;
 
+pub use alerts::AlertFilter;
 pub use complete::Upserted;
 pub use counts::{PeriodCounts, Totals};
 pub use database::failure::StoreFailure;

@@ -8,6 +8,8 @@
 )]
 
 mod access;
+mod alerts;
+mod analytics;
 mod auth;
 mod client;
 mod device_reports;
@@ -19,6 +21,7 @@ mod history;
 pub(crate) mod home;
 mod ingest;
 mod integrations;
+mod limits;
 mod metrics;
 mod names_change_hands;
 mod not_built;
