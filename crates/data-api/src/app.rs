@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use common::clock::Clock;
 use common::env::Env;
 use common::health::Health;
-use common::http::frame;
+use common::http::server;
 use common::lifecycle::{Failure, Tasks};
 use common::program::Service;
 use common::secret_file;
@@ -83,7 +83,7 @@ impl App {
         let router = api.router(config.cors);
         let closing = tasks.closing();
         tasks.serve("data-api-http", async move {
-            let served = frame::serve_until(closing, listener, router).await;
+            let served = server::serve_until(closing, listener, router).await;
             store.close().await;
             served
         });

@@ -23,6 +23,10 @@ pub struct Config {
     pub rate_per_minute: u32,
     /// Requests at once for callers without a key.
     pub rate_burst: u32,
+    /// How long a request may read.
+    pub read_within: Seconds,
+    /// Requests that read at the same time.
+    pub reads_at_once: usize,
     /// Proxies whose word about a client's address is believed.
     pub trusted_proxies: TrustedProxies,
     /// Web pages that may call.
@@ -131,6 +135,16 @@ impl Config {
                 &["DATA_API_RATE_LIMIT_BURST"],
                 "20",
                 "Requests at once from one address without a valid key.",
+            ),
+            read_within: env.value(
+                &["DB_QUERY_TIMEOUT"],
+                "10",
+                "Seconds that a request may read before it is ended with 503. Streams are bounded by their own means.",
+            ),
+            reads_at_once: env.value(
+                &["DATA_API_MAX_READS"],
+                "16",
+                "Requests that read at the same time, 1 to 1,000. Eight times as many wait; one more gets 503.",
             ),
             trusted_proxies: env
                 .optional(

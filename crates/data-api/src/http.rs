@@ -25,10 +25,12 @@ mod places;
 mod process_metrics;
 mod query_list;
 mod rate_limit;
+mod read_limits;
 mod registry;
 mod registry_in;
 mod relations;
 mod router;
+mod statistics;
 mod status;
 mod trace;
 pub(crate) mod trusted_proxies;
@@ -47,6 +49,7 @@ use crate::keys::Keys;
 use crate::measured::Measured;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
+use read_limits::ReadLimits;
 use status::RequestCounts;
 use trusted_proxies::TrustedProxies;
 
@@ -59,6 +62,7 @@ pub(crate) struct Api {
     writer: EventWriter,
     keys: Keys,
     allow_anonymous: bool,
+    reads: Arc<ReadLimits>,
     trusted_proxies: Arc<TrustedProxies>,
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
@@ -86,6 +90,7 @@ impl Api {
             writer,
             keys,
             allow_anonymous: config.allow_anonymous,
+            reads: Arc::new(ReadLimits::new(config.reads_at_once, config.read_within.0)),
             trusted_proxies: Arc::new(config.trusted_proxies.clone()),
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
