@@ -33,4 +33,5 @@ mod relations;
 mod removed;
 pub(crate) mod renames;
 mod restart;
+mod statistics;
 mod trace;
