@@ -60,7 +60,15 @@ impl App {
         });
         let keys = Keys::read(&key, store.clone(), clock.clone()).await?;
         tasks.spawn("api-keys", keys.clone().tend(tasks.stopping()));
-        let api = Api::new(store.clone(), writer, keys, &config, health, clock);
+        let api = Api::new(
+            store.clone(),
+            writer,
+            keys,
+            &config,
+            health,
+            clock,
+            tasks.closing(),
+        );
         let router = api.router(config.cors);
         let closing = tasks.closing();
         tasks.serve("data-api-http", async move {

@@ -6,6 +6,7 @@ mod derived;
 mod event_id;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 mod home;
@@ -30,6 +31,8 @@ use std::sync::Arc;
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::keys::Keys;
@@ -52,6 +55,9 @@ pub(crate) struct Api {
     requests: Arc<RequestCounts>,
     health: Health,
     clock: Clock,
+    /// Cancelled when the server is to close: streams end then.
+    closing: CancellationToken,
+    exports: Arc<Semaphore>,
 }
 
 impl Api {
@@ -62,6 +68,7 @@ impl Api {
         config: &Config,
         health: Health,
         clock: Clock,
+        closing: CancellationToken,
     ) -> Self {
         Self {
             store,
@@ -73,6 +80,8 @@ impl Api {
             requests: Arc::default(),
             health,
             clock,
+            closing,
+            exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
         }
     }
 }

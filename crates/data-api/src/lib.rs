@@ -5,6 +5,7 @@ mod cause;
 mod command;
 mod config;
 mod context;
+mod export;
 mod hex;
 mod history;
 mod http;

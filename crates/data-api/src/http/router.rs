@@ -14,8 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, gaps, history, home, ingest, integrations, keys, not_built,
-    places, registry, registry_in, relations, status,
+    Api, auth, counters, events, export, gaps, history, home, ingest, integrations, keys,
+    not_built, places, registry, registry_in, relations, status,
 };
 
 #[derive(OpenApi)]
@@ -115,7 +115,9 @@ fn read_routes() -> OpenApiRouter<Api> {
 
 /// What was, beyond lists of events.
 fn history_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(history::show))
+    OpenApiRouter::new()
+        .routes(routes!(history::show))
+        .routes(routes!(export::export))
 }
 
 /// The registry under more names, and how its parts belong together. Fixed names win over ids.

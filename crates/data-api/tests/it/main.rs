@@ -12,6 +12,7 @@ mod auth;
 mod client;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 pub(crate) mod home;
