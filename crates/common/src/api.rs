@@ -4,6 +4,7 @@ pub mod activity;
 pub mod alerts;
 pub mod analytics;
 pub mod cause;
+pub mod device_reports;
 pub mod energy;
 pub mod event_summaries;
 pub mod events;

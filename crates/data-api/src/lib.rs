@@ -1,15 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod alerts;
+mod analytics;
 mod app;
 mod cause;
 mod command;
 mod config;
 mod context;
+mod device_health;
 mod export;
 mod hex;
 mod history;
 mod http;
 mod keys;
+mod measured;
 pub mod store;
 
 pub use app::{App, DataApi};

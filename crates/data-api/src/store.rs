@@ -1,5 +1,6 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
+mod alerts;
 mod areas;
 mod change;
 mod complete;
@@ -23,6 +24,7 @@ mod ingest;
 mod inline_state;
 mod keys;
 mod labels;
+mod newest_states;
 mod platforms;
 mod postgres;
 mod renames;
@@ -30,6 +32,7 @@ pub mod reported;
 mod row;
 mod services;
 mod sqlite;
+mod upkeep;
 mod writer;
 
 use std::fmt;
@@ -48,6 +51,7 @@ use dictionary::Dictionaries;
 use former_names::FormerNames;
 use postgres::partitions::Partitions;
 
+pub use alerts::AlertFilter;
 pub use complete::Upserted;
 pub use counts::{PeriodCounts, Totals};
 pub use database::failure::StoreFailure;
@@ -60,7 +64,9 @@ pub(crate) use export::{Part as ExportPart, Texts as ExportTexts};
 pub use gaps::GapFilter;
 pub(crate) use history::Words;
 pub use keys::{Added, StoredKey};
+pub use newest_states::NewestState;
 pub use services::ReportedService;
+pub use upkeep::DeviceGroup;
 pub use writer::EventWriter;
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../shared/migrations/data-api/sqlite");

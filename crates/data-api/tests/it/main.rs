@@ -8,8 +8,11 @@
 )]
 
 mod access;
+mod alerts;
+mod analytics;
 mod auth;
 mod client;
+mod device_reports;
 mod event_summaries;
 mod events;
 mod export;
@@ -18,6 +21,7 @@ mod history;
 pub(crate) mod home;
 mod ingest;
 mod integrations;
+mod limits;
 mod metrics;
 mod names_change_hands;
 mod not_built;
