@@ -21,6 +21,7 @@ mod export;
 mod gaps;
 mod history;
 pub(crate) mod home;
+mod homeiq_clients;
 mod ingest;
 mod integrations;
 mod limits;
