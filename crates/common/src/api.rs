@@ -17,4 +17,5 @@ pub mod live;
 pub mod places;
 pub mod registry;
 pub mod relations;
+pub mod statistics;
 pub mod storage;

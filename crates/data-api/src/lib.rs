@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod alerts;
 mod analytics;
 mod app;
@@ -15,6 +16,7 @@ mod http;
 mod keys;
 mod live;
 mod measured;
+mod power;
 mod retention;
 pub mod store;
 
