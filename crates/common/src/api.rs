@@ -1,5 +1,6 @@
 //! Request and response bodies of data-api: the only definition of each, used by the server and by its client.
 
+pub mod backup;
 pub mod events;
 pub mod gaps;
 pub mod home;

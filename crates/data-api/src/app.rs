@@ -11,6 +11,7 @@ use common::program::Service;
 use common::secret_file;
 use tokio::net::TcpListener;
 
+use crate::backup::{Backups, schedule};
 use crate::config::Config;
 use crate::http::Api;
 use crate::store::{EventWriter, Store};
@@ -56,7 +57,18 @@ impl App {
             writing.run().await;
             Ok(())
         });
-        let api = Api::new(store.clone(), writer, key, &config, health, clock);
+        let backups = Backups::new(&config.database, &config.backup, clock.clone());
+        keep_backups(&backups, &config, tasks, clock.clone());
+        let api = Api::new(
+            store.clone(),
+            writer,
+            key,
+            &config,
+            health,
+            clock,
+            backups,
+            tasks.clone(),
+        );
         let router = api.router(config.cors);
         let closing = tasks.closing();
         tasks.serve("data-api-http", async move {
@@ -65,6 +77,25 @@ impl App {
             served
         });
         Ok(Self { address })
+    }
+}
+
+/// Makes backups as the schedule says, and gives up what is being made when the process stops.
+fn keep_backups(backups: &Backups, config: &Config, tasks: &Tasks, clock: Clock) {
+    let (stopping, stopped) = (tasks.stopping(), backups.clone());
+    tasks.spawn("backup-stop", async move {
+        stopping.cancelled().await;
+        stopped.stop();
+        Ok(())
+    });
+    if let Some(schedule) = &config.backup.schedule {
+        let zone = config.backup.zone.clone();
+        let stopping = tasks.stopping();
+        let (schedule, backups) = (schedule.clone(), backups.clone());
+        tasks.spawn(
+            "backup-schedule",
+            schedule::keep(schedule, zone, backups, clock, stopping),
+        );
     }
 }
 
@@ -84,6 +115,18 @@ impl Service for DataApi {
 
     fn openapi() -> Option<String> {
         Some(crate::openapi_document())
+    }
+
+    fn commands() -> Vec<clap::Command> {
+        crate::commands::commands()
+    }
+
+    async fn command(
+        name: &str,
+        arguments: clap::ArgMatches,
+        config: Config,
+    ) -> Result<String, Failure> {
+        crate::commands::command(name, arguments, config).await
     }
 
     async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {

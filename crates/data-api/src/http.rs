@@ -1,6 +1,7 @@
 //! The HTTP API: one module per resource, and what stands around them.
 
 mod auth;
+mod backup;
 mod counters;
 mod events;
 mod gaps;
@@ -19,8 +20,10 @@ use std::sync::Arc;
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
+use common::lifecycle::Tasks;
 use secrecy::SecretString;
 
+use crate::backup::Backups;
 use crate::config::Config;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
@@ -39,9 +42,12 @@ pub(crate) struct Api {
     requests: Arc<RequestCounts>,
     health: Health,
     clock: Clock,
+    backups: Backups,
+    tasks: Tasks,
 }
 
 impl Api {
+    #[expect(clippy::too_many_arguments, reason = "each is a part of its own")]
     pub(crate) fn new(
         store: Store,
         writer: EventWriter,
@@ -49,6 +55,8 @@ impl Api {
         config: &Config,
         health: Health,
         clock: Clock,
+        backups: Backups,
+        tasks: Tasks,
     ) -> Self {
         Self {
             store,
@@ -59,6 +67,8 @@ impl Api {
             requests: Arc::default(),
             health,
             clock,
+            backups,
+            tasks,
         }
     }
 }

@@ -20,6 +20,9 @@ pub use sqlite::services::ReportedService;
 pub use sqlite::writer::EventWriter;
 pub use sqlite::{Store, Totals};
 
+/// How many events a SQLite file says it has, in a statement that reads no event.
+pub(crate) const COUNTED_EVENTS: &str = "SELECT stored FROM event_totals";
+
 /// A state change that can be stored.
 #[derive(Debug, Clone)]
 pub struct ValidEvent {

@@ -1,5 +1,7 @@
 //! SQLite: a file in WAL mode, one connection that writes, several that read.
 
+pub mod side;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

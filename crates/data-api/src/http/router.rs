@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, events, gaps, home, ingest, places, registry, registry_in, status,
+    Api, auth, backup, counters, events, gaps, home, ingest, places, registry, registry_in, status,
 };
 
 #[derive(OpenApi)]
@@ -75,6 +75,11 @@ fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(places::old_labels))
         .routes(routes!(registry::services))
         .routes(routes!(registry::service))
+        .merge(storage_routes())
+}
+
+fn storage_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(backup::list, backup::make))
 }
 
 /// The `OpenAPI` document.
