@@ -1,8 +1,17 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
+mod change;
 pub mod context_key;
+mod counts;
+mod dictionary;
+mod events;
+mod filter;
+mod ingest;
+mod inline_state;
+mod postgres;
 pub mod reported;
 mod sqlite;
+mod writer;
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,14 +20,16 @@ use common::api::events::{Context, Origin};
 use common::entity::EntityId;
 use common::instant::UtcMicros;
 
+pub use counts::{PeriodCounts, Totals};
 pub use database::failure::StoreFailure;
+pub use events::{Page, Scanned};
+pub use sqlite::Store;
 pub use sqlite::complete::Upserted;
 pub use sqlite::devices::DeviceFilter;
 pub use sqlite::entities::EntityFilter;
 pub use sqlite::gaps::GapFilter;
 pub use sqlite::services::ReportedService;
-pub use sqlite::writer::EventWriter;
-pub use sqlite::{Store, Totals};
+pub use writer::EventWriter;
 
 /// How many events a SQLite file says it has, in a statement that reads no event.
 pub(crate) const COUNTED_EVENTS: &str = "SELECT stored FROM event_totals";

@@ -1,8 +1,9 @@
 //! Context ids in as few bytes as they need.
 //!
-//! Home Assistant's ids are ULIDs (26 characters of Crockford's base 32, 128 bits); older versions used UUIDs in hex. Both fit into
-//! 16 bytes. Forms: 16 bytes are a ULID; `1` and 16 bytes a UUID in lower-case hex; `2` and UTF-8 any other text, or `3`, `0` and
-//! UTF-8 where the whole would have 16 bytes otherwise.
+//! Home Assistant's ids are ULIDs (26 characters of Crockford's base 32, 128 bits: 48 of a time in milliseconds, 80 of chance); older
+//! versions used UUIDs in hex. Where nobody acted, a state gets a context of its own, made with the time of the state itself: then the
+//! time need not be kept. Forms: 10 bytes are a ULID of the millisecond of the event; 16 bytes any other ULID; `1` and 16 bytes a UUID in
+//! lower-case hex; `2` and UTF-8 any other text, or `3`, `0` and UTF-8 where the whole would have 10 or 16 bytes otherwise.
 
 use crate::hex;
 
@@ -10,39 +11,67 @@ use crate::hex;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const HEX: u8 = 1;
 const TEXT: u8 = 2;
-const TEXT_OF_15: u8 = 3;
+const TEXT_OF_9_OR_15: u8 = 3;
 
-/// The bytes of a context id.
-pub fn encode(id: &str) -> Vec<u8> {
+/// Bytes of a ULID that are its time.
+const TIME_BYTES: usize = 6;
+
+/// The bytes of the context id of an event at `at_us`.
+pub fn encode(id: &str, at_us: i64) -> Vec<u8> {
     if let Some(ulid) = ulid_bits(id) {
-        return ulid.to_be_bytes().to_vec();
+        let bytes = ulid.to_be_bytes();
+        let of_the_event = time_bytes(at_us).is_some_and(|time| bytes.starts_with(&time));
+        return bytes[if of_the_event { TIME_BYTES } else { 0 }..].to_vec();
     }
     if let Some(uuid) = hex_bits(id) {
         return [&[HEX][..], &uuid.to_be_bytes()].concat();
     }
-    let tag: &[u8] = if id.len() == 15 {
-        &[TEXT_OF_15, 0]
+    let tag: &[u8] = if matches!(id.len(), 9 | 15) {
+        &[TEXT_OF_9_OR_15, 0]
     } else {
         &[TEXT]
     };
     [tag, id.as_bytes()].concat()
 }
 
-/// The context id that was encoded. Bytes of no known form come back as hex, so that a damaged row can still be read.
-pub fn decode(bytes: &[u8]) -> String {
+/// The context id that was encoded for an event at `at_us`. Bytes of no known form come back as hex, so that a damaged row can still be
+/// read.
+pub fn decode(bytes: &[u8], at_us: i64) -> String {
     if let Ok(ulid) = <[u8; 16]>::try_from(bytes) {
-        let bits = u128::from_be_bytes(ulid);
-        return (0..26)
-            .map(|i| char::from(ALPHABET[(bits >> (125 - 5 * i)) as usize & 31]))
-            .collect();
+        return ulid_text(ulid);
+    }
+    if bytes.len() == 16 - TIME_BYTES
+        && let Some(time) = time_bytes(at_us)
+    {
+        let mut ulid = [0; 16];
+        ulid[..TIME_BYTES].copy_from_slice(&time);
+        ulid[TIME_BYTES..].copy_from_slice(bytes);
+        return ulid_text(ulid);
     }
     match bytes.split_first() {
         Some((&HEX, uuid)) if uuid.len() == 16 => hex::encode(uuid),
-        Some((&TEXT, text) | (&TEXT_OF_15, [0, text @ ..])) => {
+        Some((&TEXT, text) | (&TEXT_OF_9_OR_15, [0, text @ ..])) => {
             String::from_utf8_lossy(text).into_owned()
         }
         _ => hex::encode(bytes),
     }
+}
+
+/// The millisecond of an instant as a ULID has it.
+fn time_bytes(at_us: i64) -> Option<[u8; TIME_BYTES]> {
+    let millis = u64::try_from(at_us.div_euclid(1000)).ok()?.to_be_bytes();
+    (millis[..2] == [0, 0]).then(|| {
+        let mut time = [0; TIME_BYTES];
+        time.copy_from_slice(&millis[2..]);
+        time
+    })
+}
+
+fn ulid_text(ulid: [u8; 16]) -> String {
+    let bits = u128::from_be_bytes(ulid);
+    (0..26)
+        .map(|i| char::from(ALPHABET[(bits >> (125 - 5 * i)) as usize & 31]))
+        .collect()
 }
 
 fn ulid_bits(id: &str) -> Option<u128> {
@@ -70,33 +99,42 @@ fn hex_bits(id: &str) -> Option<u128> {
 mod tests {
     use super::*;
 
+    const AT: i64 = 1_795_428_090_000_000;
+
     #[test]
-    fn a_ulid_takes_16_bytes_and_comes_back() {
+    fn a_ulid_takes_16_bytes_and_10_where_its_time_is_that_of_the_event() {
         for id in [
             "01M8PY9AEYK6XKGQ1J50FTM3RV",
             "00000000000000000000000000",
             "7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
         ] {
-            assert_eq!(encode(id).len(), 16, "{id}");
-            assert_eq!(decode(&encode(id)), id);
+            assert_eq!(encode(id, AT).len(), 16, "{id}");
+            assert_eq!(decode(&encode(id, AT), AT), id);
         }
+        // 01M8PY9AEY is 1796066290142 ms.
+        let (id, at) = ("01M8PY9AEYK6XKGQ1J50FTM3RV", 1_796_066_290_142_999);
+        assert_eq!(encode(id, at).len(), 10);
+        assert_eq!(decode(&encode(id, at), at), id);
+        assert_eq!(encode(id, at + 1).len(), 16);
+        assert_eq!(encode("00000000000000000000000000", -1).len(), 16);
     }
 
     #[test]
     fn every_other_text_comes_back_too() {
-        let sixteen = "x".repeat(15);
         for id in [
             "8f0f2bd5b3d94ef1a3b6b0a4a7a6c1de",
             "CTX1",
             "",
-            &sixteen,
-            &"y".repeat(16),
             "ä\0",
             "01m8py9aeyk6xkgq1j50ftm3rv",
             "8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
             "8F0F2BD5B3D94EF1A3B6B0A4A7A6C1DE",
         ] {
-            assert_eq!(decode(&encode(id)), id, "{id:?}");
+            assert_eq!(decode(&encode(id, AT), AT), id, "{id:?}");
+        }
+        for length in 0..40 {
+            let id = "x".repeat(length);
+            assert_eq!(decode(&encode(&id, AT), AT), id);
         }
     }
 }

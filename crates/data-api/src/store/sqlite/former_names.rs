@@ -6,11 +6,10 @@ use std::sync::{Arc, PoisonError};
 
 use common::api::events::Origin;
 use common::entity::EntityId;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Row, query};
+use database::Transaction;
 
 use super::Store;
-use crate::store::ValidEvent;
+use crate::store::{StoreFailure, ValidEvent};
 
 /// Names that entities had before, one for each rename that ever happened.
 #[derive(Debug, Default)]
@@ -26,19 +25,18 @@ struct Former {
 }
 
 impl FormerNames {
-    async fn read(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
-        let rows = query(
+    async fn read(transaction: &mut Transaction) -> Result<Self, StoreFailure> {
+        let rows = transaction.fetch_all(
             "SELECT r.old_entity_id, r.until_us, n.entity_id, \
              EXISTS (SELECT 1 FROM event_entities c WHERE c.entity_id = r.old_entity_id) \
              FROM renames r JOIN event_entities n ON n.id = r.entity ORDER BY r.old_entity_id, r.until_us",
         )
-        .fetch_all(connection)
         .await?;
         let mut names: HashMap<String, Former> = HashMap::new();
         for row in rows {
-            let (until, now): (i64, String) = (row.try_get(1)?, row.try_get(2)?);
-            let in_use = row.try_get(3)?;
-            let former = names.entry(row.try_get(0)?).or_insert_with(|| Former {
+            let (until, now): (i64, String) = (row.get(1)?, row.get(2)?);
+            let in_use = row.get(3)?;
+            let former = names.entry(row.get(0)?).or_insert_with(|| Former {
                 in_use,
                 spans: Vec::new(),
             });
@@ -72,16 +70,16 @@ impl FormerNames {
 
 impl Store {
     /// The batch with every event under the name that its entity has now.
-    pub(super) async fn under_names_of_now<'a>(
+    pub(in crate::store) async fn under_names_of_now<'a>(
         &self,
-        connection: &mut SqliteConnection,
+        transaction: &mut Transaction,
         batch: &'a [ValidEvent],
-    ) -> Result<Cow<'a, [ValidEvent]>, sqlx::Error> {
+    ) -> Result<Cow<'a, [ValidEvent]>, StoreFailure> {
         let known = self.former_names().clone();
         let names = if let Some(known) = known {
             known
         } else {
-            let read = Arc::new(FormerNames::read(connection).await?);
+            let read = Arc::new(FormerNames::read(transaction).await?);
             *self.former_names() = Some(Arc::clone(&read));
             read
         };

@@ -176,6 +176,8 @@ async fn leave(
         .bind(until)
         .execute(&mut *connection)
         .await?;
+        recount_days(connection, &rename.from).await?;
+        recount_days(connection, &nameless(line)).await?;
     }
     let at = match rename.end {
         End::Unknown => now,
@@ -282,10 +284,18 @@ async fn merge(
         .bind(gone)
         .execute(&mut *connection)
         .await?;
-    query("DELETE FROM events WHERE entity = $1")
-        .bind(gone)
-        .execute(&mut *connection)
-        .await?;
+    for text in [
+        "DELETE FROM events WHERE entity = $1",
+        "DELETE FROM event_days WHERE entity = $1",
+    ] {
+        query(text).bind(gone).execute(&mut *connection).await?;
+    }
+    let name: String = query("SELECT entity_id FROM event_entities WHERE id = $1")
+        .bind(kept)
+        .fetch_one(&mut *connection)
+        .await?
+        .try_get(0)?;
+    recount_days(connection, &name).await?;
     let duplicates = own + others - length(connection, kept).await?;
     query("UPDATE event_totals SET stored = stored - $1")
         .bind(duplicates)
@@ -309,4 +319,16 @@ async fn length(connection: &mut SqliteConnection, line: i64) -> Result<i64, sql
         .fetch_one(connection)
         .await?
         .try_get(0)
+}
+
+/// Counts the events of each day of a line anew.
+async fn recount_days(connection: &mut SqliteConnection, name: &str) -> Result<(), sqlx::Error> {
+    for text in [
+        "DELETE FROM event_days WHERE entity = (SELECT id FROM event_entities WHERE entity_id = $1)",
+        "INSERT INTO event_days (day, entity, events) SELECT last_updated_us / 86400000000, entity, COUNT(*) FROM events \
+         WHERE entity = (SELECT id FROM event_entities WHERE entity_id = $1) GROUP BY 1, 2",
+    ] {
+        query(text).bind(name).execute(&mut *connection).await?;
+    }
+    Ok(())
 }

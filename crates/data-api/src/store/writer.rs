@@ -5,8 +5,8 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Store;
-use crate::store::{Appended, StoreFailure, ValidEvent};
+use super::sqlite::Store;
+use super::{Appended, StoreFailure, ValidEvent};
 
 /// Batches that wait; senders beyond it wait for a place.
 const QUEUE: usize = 16;

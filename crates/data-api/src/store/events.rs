@@ -1,0 +1,132 @@
+//! Reading state changes.
+
+use common::api::events::Event;
+use common::instant::UtcMicros;
+use database::{Engine, Statement};
+
+use super::sqlite::Store;
+use super::{Cursor, EventFilter, StoreFailure, change, postgres, sqlite};
+
+/// One page of events.
+#[derive(Debug)]
+pub struct Page {
+    /// The events, newest first.
+    pub events: Vec<Event>,
+    /// Where the next page begins; none when there is no more.
+    pub next: Option<Cursor>,
+}
+
+/// One row of one entity, in the order of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scanned {
+    /// `last_updated`.
+    pub at: UtcMicros,
+    /// `last_changed`.
+    pub changed: UtcMicros,
+    /// Its state; none when it was removed.
+    pub state: Option<String>,
+    /// Id of its attribute set in `event_attributes`.
+    pub attributes: Option<i64>,
+}
+
+impl Store {
+    /// Ids of the entities that have events.
+    pub async fn entities_with_events(&self) -> Result<Vec<String>, StoreFailure> {
+        let rows = self
+            .database
+            .fetch_all("SELECT entity_id FROM event_entities ORDER BY entity_id")
+            .await?;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// One page of the events that pass `asked`.
+    pub async fn events(&self, asked: &EventFilter) -> Result<Page, StoreFailure> {
+        let rows = asked.limit.saturating_add(1);
+        let mut changes = match &self.database.engine {
+            Engine::Sqlite(_) => sqlite::newest::newest(&self.database, asked, rows).await?,
+            Engine::Postgres(_) => postgres::newest::newest(&self.database, asked, rows).await?,
+        };
+        let more = changes.len() > asked.limit as usize;
+        changes.truncate(asked.limit as usize);
+        let next = changes.last().filter(|_| more).map(change::Change::cursor);
+        Ok(Page {
+            events: change::events(&self.database, changes, asked.no_attributes).await?,
+            next,
+        })
+    }
+
+    /// The event of this entity at this instant.
+    pub async fn event(
+        &self,
+        entity_id: &str,
+        at: UtcMicros,
+    ) -> Result<Option<Event>, StoreFailure> {
+        let asked = EventFilter {
+            entity_id: Some(entity_id.to_owned()),
+            start: Some(at),
+            end: Some(at),
+            limit: 1,
+            ..EventFilter::default()
+        };
+        Ok(self.events(&asked).await?.events.pop())
+    }
+
+    /// The id in `event_entities` of an entity that has events, by its id of now or the one it had last.
+    pub async fn entity_row(&self, entity_id: &str) -> Result<Option<i64>, StoreFailure> {
+        let row = self
+            .database
+            .fetch_optional(Statement::with(
+                "SELECT coalesce((SELECT id FROM event_entities WHERE entity_id = $1), \
+                 (SELECT entity FROM renames WHERE old_entity_id = $1 ORDER BY until_us DESC LIMIT 1))",
+                [entity_id.into()],
+            ))
+            .await?;
+        match row {
+            Some(row) => row.get(0),
+            None => Ok(None),
+        }
+    }
+
+    /// Rows of one entity from `start` to `end`, inclusive, oldest first, at most `limit`. Go on from the instant after the last.
+    pub async fn scan(
+        &self,
+        entity: i64,
+        start: UtcMicros,
+        end: UtcMicros,
+        limit: u32,
+    ) -> Result<Vec<Scanned>, StoreFailure> {
+        let text = match &self.database.engine {
+            Engine::Sqlite(_) => {
+                "SELECT e.last_updated_us, e.unchanged_us, CASE typeof(e.state) WHEN 'integer' THEN \
+                 (SELECT s.state FROM event_states s WHERE s.id = e.state) ELSE e.state END AS state, e.attributes FROM events e \
+                 WHERE e.entity = $1 AND e.last_updated_us BETWEEN $2 AND $3 ORDER BY e.last_updated_us LIMIT $4"
+            }
+            Engine::Postgres(_) => {
+                "SELECT last_updated_us, unchanged_us, state, attributes FROM events \
+                 WHERE entity = $1 AND last_updated_us BETWEEN $2 AND $3 ORDER BY last_updated_us LIMIT $4"
+            }
+        };
+        let asked = [
+            entity.into(),
+            start.get().into(),
+            end.get().into(),
+            limit.into(),
+        ];
+        let rows = self
+            .database
+            .fetch_all(Statement::with(text, asked))
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let at: i64 = row.get(0)?;
+                let unchanged: i64 = row.get(1)?;
+                Ok(Scanned {
+                    at: UtcMicros::new(at).unwrap_or_default(),
+                    changed: UtcMicros::new(at - unchanged).unwrap_or_default(),
+                    state: row.get(2)?,
+                    attributes: row.get(3)?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,272 @@
+//! Storing state changes: all batches that wait together are one transaction.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::PoisonError;
+
+use common::api::events::Origin;
+use database::{EngineTransaction, Statement, Transaction};
+
+use super::dictionary::{self, AttributesHash, Dictionaries};
+use super::inline_state::is_inline;
+use super::sqlite::Store;
+use super::{Appended, StoreFailure, ValidEvent, context_key, postgres, sqlite};
+
+/// Bit of `events.flags`: written while Home Assistant was starting.
+pub(super) const STARTUP: i64 = 4;
+/// From this bit of `events.flags` on: the id of the person, 0 for nobody.
+pub(super) const USER_SHIFT: u32 = 3;
+/// Microseconds of a day of `event_days`.
+pub(super) const DAY_US: i64 = 86_400_000_000;
+/// Most rows of one statement.
+const ROWS_OF_A_STATEMENT: usize = 500;
+
+/// `events.flags` of an event.
+fn flags(event: &ValidEvent, user: i64) -> i64 {
+    let origin = match event.origin {
+        Origin::Live => 0,
+        Origin::Backfill => 1,
+        Origin::Import => 2,
+    };
+    origin | if event.startup { STARTUP } else { 0 } | user << USER_SHIFT
+}
+
+/// The origin in `events.flags`.
+pub(super) fn origin(flags: i64) -> Origin {
+    match flags & 3 {
+        1 => Origin::Backfill,
+        2 => Origin::Import,
+        _ => Origin::Live,
+    }
+}
+
+/// A row of `events`.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    pub(super) entity: i64,
+    pub(super) last_updated_us: i64,
+    pub(super) unchanged_us: i64,
+    /// Its id in the dictionary, where it has one.
+    pub(super) state_id: Option<i64>,
+    pub(super) state: Option<&'a str>,
+    pub(super) attributes: Option<i64>,
+    pub(super) context: Option<Vec<u8>>,
+    pub(super) context_parent: Option<Vec<u8>>,
+    pub(super) flags: i64,
+}
+
+impl Store {
+    /// Stores batches in one transaction; when this returns, they are on disk. Rows that are there already are counted, not
+    /// changed.
+    pub async fn append(&self, batches: &[Vec<ValidEvent>]) -> Result<Vec<Appended>, StoreFailure> {
+        let appended = self.append_all(batches).await;
+        if appended.is_err() {
+            self.partitions.forget();
+        }
+        appended
+    }
+
+    async fn append_all(&self, batches: &[Vec<ValidEvent>]) -> Result<Vec<Appended>, StoreFailure> {
+        let mut transaction = self.database.write().await?;
+        let mut found = Dictionaries::default();
+        let mut appended = Vec::with_capacity(batches.len());
+        for batch in batches {
+            appended.push(self.insert(&mut transaction, batch, &mut found).await?);
+        }
+        let stored: usize = appended.iter().map(|batch| batch.stored).sum();
+        if stored > 0 {
+            let stored = i64::try_from(stored).unwrap_or(i64::MAX);
+            transaction
+                .execute(Statement::with(
+                    "UPDATE event_totals SET stored = stored + $1",
+                    [stored.into()],
+                ))
+                .await?;
+        }
+        // The right to write is still held: a rename, which takes ids away, cannot come between the commit and what follows.
+        let writing = transaction.commit().await?;
+        self.dictionaries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .absorb(found);
+        drop(writing);
+        Ok(appended)
+    }
+
+    /// One batch within a transaction; ids that it found or made are added to `found`.
+    async fn insert(
+        &self,
+        transaction: &mut Transaction,
+        batch: &[ValidEvent],
+        found: &mut Dictionaries,
+    ) -> Result<Appended, StoreFailure> {
+        if batch.is_empty() {
+            return Ok(Appended::default());
+        }
+        let hashes: Vec<_> = batch
+            .iter()
+            .map(|event| event.attributes.as_deref().map(dictionary::hash))
+            .collect();
+        let batch = &*self.under_names_of_now(transaction, batch).await?;
+        let mut known = self.known(batch, &hashes);
+        known.absorb(found.clone());
+        let new = dictionary::resolve(transaction, &known, batch, &hashes).await?;
+        known.absorb(new.clone());
+        found.absorb(new);
+        let mut rows: Vec<Row<'_>> = batch
+            .iter()
+            .zip(&hashes)
+            .filter_map(|(event, hash)| row(&known, event, hash.as_ref()))
+            .collect();
+        if rows.len() != batch.len() {
+            return Err(StoreFailure::Statement(sqlx::Error::Protocol(
+                "an id that was just made is missing".into(),
+            )));
+        }
+        // In the order of the table: rows of an entity then go to the same page, one after the other.
+        rows.sort_unstable_by_key(|row| (row.entity, row.last_updated_us));
+        let stored = match &mut transaction.engine {
+            EngineTransaction::Sqlite(transaction) => {
+                sqlite::insert::insert(transaction, &rows).await?
+            }
+            EngineTransaction::Postgres(transaction) => {
+                postgres::insert::insert(transaction, &rows, &self.partitions).await?
+            }
+        };
+        let stored = usize::try_from(stored).unwrap_or(usize::MAX);
+        count_days(transaction, &rows, stored == rows.len()).await?;
+        Ok(Appended {
+            stored,
+            duplicates: batch.len() - stored,
+        })
+    }
+
+    /// The part of the memory that this batch needs.
+    fn known(&self, batch: &[ValidEvent], hashes: &[Option<AttributesHash>]) -> Dictionaries {
+        let all = self
+            .dictionaries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = Dictionaries::default();
+        for (event, hash) in batch.iter().zip(hashes) {
+            if !known.entities.contains_key(event.entity_id.as_str())
+                && let Some((entity_id, entity)) =
+                    all.entities.get_key_value(event.entity_id.as_str())
+            {
+                known.entities.insert(entity_id.clone(), entity.clone());
+            }
+            copy(event.state.as_ref(), &all.states, &mut known.states);
+            if let Some((hash, id)) = hash.and_then(|hash| all.attributes.get_key_value(&hash)) {
+                known.attributes.insert(*hash, *id);
+            }
+            copy(event.context.user_id.as_ref(), &all.users, &mut known.users);
+        }
+        known
+    }
+}
+
+/// Takes over one entry, unless it is there.
+fn copy(key: Option<&String>, from: &HashMap<String, i64>, to: &mut HashMap<String, i64>) {
+    if let Some(key) = key
+        && !to.contains_key(key)
+        && let Some(id) = from.get(key)
+    {
+        to.insert(key.clone(), *id);
+    }
+}
+
+/// The row of an event; none when an id is missing.
+fn row<'a>(
+    known: &Dictionaries,
+    event: &'a ValidEvent,
+    hash: Option<&AttributesHash>,
+) -> Option<Row<'a>> {
+    let at = event.last_updated;
+    let state = event.state.as_deref();
+    let key = |id: &Option<String>| id.as_deref().map(|id| context_key::encode(id, at.get()));
+    Some(Row {
+        entity: known.entities.get(event.entity_id.as_str())?.0,
+        last_updated_us: at.get(),
+        unchanged_us: event
+            .last_changed
+            .map_or(0, |changed| at.get() - changed.get()),
+        state_id: state
+            .filter(|state| !is_inline(state))
+            .and_then(|state| known.states.get(state).copied()),
+        state,
+        attributes: match hash {
+            Some(hash) => Some(*known.attributes.get(hash)?),
+            None => None,
+        },
+        context: key(&event.context.id),
+        context_parent: key(&event.context.parent_id),
+        flags: flags(
+            event,
+            match &event.context.user_id {
+                Some(user) => *known.users.get(user)?,
+                None => 0,
+            },
+        ),
+    })
+}
+
+/// Keeps `event_days` exact: adds what a batch brought; where part of it was there before, those days are counted anew.
+async fn count_days(
+    transaction: &mut Transaction,
+    rows: &[Row<'_>],
+    all_new: bool,
+) -> Result<(), StoreFailure> {
+    let mut days: BTreeMap<(i64, i64), i64> = BTreeMap::new();
+    for row in rows {
+        *days
+            .entry((row.last_updated_us.div_euclid(DAY_US), row.entity))
+            .or_default() += 1;
+    }
+    if !all_new {
+        for (day, entity) in days.into_keys() {
+            recount(transaction, day, entity).await?;
+        }
+        return Ok(());
+    }
+    let days: Vec<_> = days.into_iter().collect();
+    for part in days.chunks(ROWS_OF_A_STATEMENT) {
+        let statement = dictionary::rows(
+            Statement::new("INSERT INTO event_days (day, entity, events) VALUES "),
+            part,
+            |((day, entity), events)| vec![(*day).into(), (*entity).into(), (*events).into()],
+        );
+        let statement = statement.push(
+            " ON CONFLICT (day, entity) DO UPDATE SET events = event_days.events + excluded.events",
+        );
+        transaction.execute(statement).await?;
+    }
+    Ok(())
+}
+
+/// Counts the events of an entity on a day anew.
+pub(super) async fn recount(
+    transaction: &mut Transaction,
+    day: i64,
+    entity: i64,
+) -> Result<(), StoreFailure> {
+    let of_day = [
+        day.into(),
+        entity.into(),
+        (day * DAY_US).into(),
+        ((day + 1) * DAY_US - 1).into(),
+    ];
+    transaction
+        .execute(Statement::with(
+            "INSERT INTO event_days (day, entity, events) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), COUNT(*) FROM events \
+             WHERE entity = $2 AND last_updated_us BETWEEN $3 AND $4 \
+             ON CONFLICT (day, entity) DO UPDATE SET events = excluded.events",
+            of_day,
+        ))
+        .await?;
+    transaction
+        .execute(Statement::with(
+            "DELETE FROM event_days WHERE day = $1 AND entity = $2 AND events = 0",
+            [day.into(), entity.into()],
+        ))
+        .await?;
+    Ok(())
+}
