@@ -91,6 +91,7 @@ pub(crate) struct Job {
     target: PathBuf,
     partial: PathBuf,
     started: UtcMicros,
+    pace: Pace,
     _lock: std::fs::File,
 }
 
@@ -144,35 +145,34 @@ impl Backups {
             }
             _ => {}
         }
-        Ok(Job {
+        let job = Job {
             source,
             target,
             partial: partial.into(),
             started,
+            pace: Pace::fast(),
             _lock: lock,
-        })
+        };
+        let mut state = self.lock();
+        // A process that stops begins nothing: what nobody holds a stopper of has been stopped.
+        let stopper = job.pace.stopper();
+        state.stopper = (!state.stopped).then_some(stopper);
+        state.running = Some((
+            BackupProgress {
+                started,
+                step: BackupStep::Copying,
+                bytes: 0,
+                of_bytes: size(&job.source),
+            },
+            job.partial.clone(),
+        ));
+        drop(state);
+        Ok(job)
     }
 
     /// Makes the copy. Whatever goes wrong leaves nothing behind that looks like one.
     pub(crate) async fn make(&self, job: Job) -> Result<Backup, NoBackup> {
-        let pace = Pace::fast();
-        {
-            let mut state = self.lock();
-            state.stopper = (!state.stopped).then(|| pace.stopper());
-            state.running = Some((
-                BackupProgress {
-                    started: job.started,
-                    step: BackupStep::Copying,
-                    bytes: 0,
-                    of_bytes: size(&job.source),
-                },
-                job.partial.clone(),
-            ));
-            if state.stopped {
-                drop(pace.stopper());
-            }
-        }
-        let made = self.copy(&job, pace).await;
+        let made = self.copy(&job, job.pace.clone()).await;
         if made.is_err() {
             folder::delete(&job.partial);
         }

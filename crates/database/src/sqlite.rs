@@ -1,5 +1,6 @@
 //! SQLite: a file in WAL mode, one connection that writes, several that read.
 
+pub mod raw;
 pub mod side;
 
 use std::path::{Path, PathBuf};

@@ -23,6 +23,7 @@ pub(crate) struct Home {
     pub(crate) http: reqwest::Client,
     tasks: Tasks,
     pub(crate) folder: TempDir,
+    pub(crate) clock: Clock,
 }
 
 /// The instant at which all tests happen.
@@ -40,14 +41,16 @@ impl Home {
     }
 
     pub(crate) async fn at(folder: TempDir, settings: &[(&str, &str)]) -> Self {
+        Self::on(folder, settings, now()).await
+    }
+
+    /// The same at another instant.
+    pub(crate) async fn on(folder: TempDir, settings: &[(&str, &str)], now: UtcMicros) -> Self {
         let (tasks, _ends) = Tasks::new();
-        let app = App::start(
-            config(folder.path(), settings),
-            &tasks,
-            Clock::manual(now()),
-        )
-        .await
-        .unwrap();
+        let clock = Clock::manual(now);
+        let app = App::start(config(folder.path(), settings), &tasks, clock.clone())
+            .await
+            .unwrap();
         let url = Url::parse(&format!("http://{}", app.address)).unwrap();
         let peer = DataApiPeer {
             url: url.clone(),
@@ -64,6 +67,7 @@ impl Home {
             http,
             tasks,
             folder,
+            clock,
         }
     }
 

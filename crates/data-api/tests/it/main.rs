@@ -6,7 +6,9 @@
 )]
 
 mod auth;
+mod backup;
 mod client;
+mod disk;
 mod events;
 mod gaps;
 mod home;
