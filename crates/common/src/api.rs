@@ -4,5 +4,7 @@ pub mod backup;
 pub mod events;
 pub mod gaps;
 pub mod home;
+pub mod keys;
 pub mod places;
 pub mod registry;
+pub mod relations;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use clap::ArgMatches;
 use common::clock::Clock;
 use common::env::Env;
 use common::health::Health;
@@ -14,7 +15,9 @@ use tokio::net::TcpListener;
 use crate::backup::{Backups, schedule};
 use crate::config::Config;
 use crate::http::Api;
-use crate::store::{EventWriter, Store};
+use crate::integrity::{self, Integrity};
+use crate::keys::Keys;
+use crate::store::EventWriter;
 
 /// data-api as a program.
 #[derive(Debug)]
@@ -44,7 +47,8 @@ impl App {
         let address = listener.local_addr()?;
         let key = secret_file::find_or_make(&config.key)?;
         let health = Health::new();
-        let store = Store::open(&config.database).await?;
+        let integrity = Integrity::default();
+        let (store, file) = integrity::open(&config.database, &health, &integrity, &clock).await?;
         let events = store.totals().await?.events;
         tracing::info!(
             database = %config.database,
@@ -59,16 +63,25 @@ impl App {
         });
         let backups = Backups::new(&config.database, &config.backup, clock.clone());
         keep_backups(&backups, &config, tasks, clock.clone());
+        let keys = Keys::read(&key, store.clone(), clock.clone()).await?;
+        tasks.spawn("api-keys", keys.clone().tend(tasks.stopping()));
         let api = Api::new(
             store.clone(),
             writer,
-            key,
+            keys,
             &config,
-            health,
-            clock,
+            health.clone(),
+            clock.clone(),
             backups,
+            integrity.clone(),
             tasks.clone(),
         );
+        if let Some(file) = file {
+            tasks.spawn(
+                "database-check",
+                integrity.check(file, health, clock, tasks.stopping()),
+            );
+        }
         let router = api.router(config.cors);
         let closing = tasks.closing();
         tasks.serve("data-api-http", async move {
@@ -117,20 +130,16 @@ impl Service for DataApi {
         Some(crate::openapi_document())
     }
 
-    fn commands() -> Vec<clap::Command> {
-        crate::commands::commands()
-    }
-
-    async fn command(
-        name: &str,
-        arguments: clap::ArgMatches,
-        config: Config,
-    ) -> Result<String, Failure> {
-        crate::commands::command(name, arguments, config).await
-    }
-
     async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {
         App::start(config, &tasks, Clock::system()).await?;
         Ok(())
+    }
+
+    fn commands() -> Vec<clap::Command> {
+        crate::commands()
+    }
+
+    async fn command(name: &str, arguments: ArgMatches, config: Config) -> Result<String, Failure> {
+        crate::run_command(name, &arguments, &config).await
     }
 }

@@ -25,7 +25,7 @@ const RESERVE_BYTES: u64 = 64 << 20;
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
-pub enum NoBackup {
+pub(crate) enum NoBackup {
     /// The tables are not in a file.
     #[error("backups are made of a SQLite file; of a PostgreSQL database, make one with pg_dump")]
     NotSqlite,

@@ -8,6 +8,8 @@ use common::settings::{self, CorsOrigins, Listen, ZoneName};
 use database::url::DatabaseUrl;
 use jiff::tz::TimeZone;
 
+use crate::http::trusted_proxies::TrustedProxies;
+
 /// Everything that data-api is told from outside.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -25,6 +27,8 @@ pub struct Config {
     pub rate_burst: u32,
     /// Copies of the store.
     pub backup: BackupConfig,
+    /// Proxies whose word about a client's address is believed.
+    pub trusted_proxies: TrustedProxies,
     /// Web pages that may call.
     pub cors: CorsOrigins,
 }
@@ -43,7 +47,7 @@ impl Config {
             allow_anonymous: env.switch(
                 &["DATA_API_ALLOW_ANONYMOUS"],
                 false,
-                "`true` lets callers in that send no key. A wrong key is refused all the same.",
+                "`true` lets callers in that send no key, to read. A wrong key is refused all the same.",
             ),
             rate_per_minute: env.value(
                 &["DATA_API_RATE_LIMIT_PER_MIN"],
@@ -56,6 +60,12 @@ impl Config {
                 "Requests at once from one address without a valid key.",
             ),
             backup: BackupConfig::read(env),
+            trusted_proxies: env
+                .optional(
+                    &["DATA_API_TRUSTED_PROXIES"],
+                    "Comma list of addresses and networks (`10.0.0.5,172.16.0.0/12`) of proxies whose `X-Forwarded-For` says which address is counted. Without it that header is not read.",
+                )
+                .unwrap_or_default(),
             cors: CorsOrigins::read(env),
         }
     }

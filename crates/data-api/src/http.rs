@@ -8,12 +8,16 @@ mod gaps;
 mod home;
 mod ingest;
 mod instant;
+mod keys;
+mod not_built;
 mod places;
 mod rate_limit;
 mod registry;
 mod registry_in;
+mod relations;
 mod router;
 mod status;
+pub(crate) mod trusted_proxies;
 
 use std::sync::Arc;
 
@@ -21,13 +25,15 @@ use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
 use common::lifecycle::Tasks;
-use secrecy::SecretString;
 
 use crate::backup::Backups;
 use crate::config::Config;
+use crate::integrity::Integrity;
+use crate::keys::Keys;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
 use status::RequestCounts;
+use trusted_proxies::TrustedProxies;
 
 pub use router::openapi_document;
 
@@ -36,13 +42,15 @@ pub use router::openapi_document;
 pub(crate) struct Api {
     store: Store,
     writer: EventWriter,
-    key: Arc<SecretString>,
+    keys: Keys,
     allow_anonymous: bool,
+    trusted_proxies: Arc<TrustedProxies>,
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
     health: Health,
     clock: Clock,
     backups: Backups,
+    integrity: Integrity,
     tasks: Tasks,
 }
 
@@ -51,23 +59,26 @@ impl Api {
     pub(crate) fn new(
         store: Store,
         writer: EventWriter,
-        key: SecretString,
+        keys: Keys,
         config: &Config,
         health: Health,
         clock: Clock,
         backups: Backups,
+        integrity: Integrity,
         tasks: Tasks,
     ) -> Self {
         Self {
             store,
             writer,
-            key: Arc::new(key),
+            keys,
             allow_anonymous: config.allow_anonymous,
+            trusted_proxies: Arc::new(config.trusted_proxies.clone()),
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
             health,
             clock,
             backups,
+            integrity,
             tasks,
         }
     }

@@ -2,13 +2,16 @@
 
 mod app;
 mod backup;
-mod commands;
+mod command;
 mod config;
 mod hex;
 mod http;
+mod integrity;
+mod keys;
 pub mod store;
 
 pub use app::{App, DataApi};
-pub use commands::{command, commands};
+pub use command::{commands, run_command};
 pub use config::Config;
 pub use http::openapi_document;
+pub use http::trusted_proxies::TrustedProxies;

@@ -1,38 +1,120 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
+mod areas;
 mod change;
+mod complete;
 pub mod context_key;
 mod counts;
+mod device_kind;
+mod devices;
 mod dictionary;
+mod entities;
 mod events;
 mod filter;
+mod floors;
+mod former_names;
+mod gaps;
+mod home;
 mod ingest;
 mod inline_state;
+mod keys;
+mod labels;
 mod postgres;
+mod renames;
 pub mod reported;
+mod row;
+pub(crate) mod salvage;
+mod services;
 mod sqlite;
 mod writer;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use common::api::events::{Context, Origin};
 use common::entity::EntityId;
 use common::instant::UtcMicros;
+use database::failure::CannotOpen;
+use database::url::DatabaseUrl;
+use database::{Database, Migrations};
 
+use complete::EmptyLists;
+use dictionary::Dictionaries;
+use former_names::FormerNames;
+use postgres::partitions::Partitions;
+
+pub use complete::Upserted;
 pub use counts::{PeriodCounts, Totals};
 pub use database::failure::StoreFailure;
+pub use device_kind::DeviceKind;
+pub use devices::DeviceFilter;
+pub use entities::EntityFilter;
 pub use events::{Page, Scanned};
-pub use sqlite::Store;
-pub use sqlite::complete::Upserted;
-pub use sqlite::devices::DeviceFilter;
-pub use sqlite::entities::EntityFilter;
-pub use sqlite::gaps::GapFilter;
-pub use sqlite::services::ReportedService;
+pub use gaps::GapFilter;
+pub use keys::{Added, StoredKey};
+pub use services::ReportedService;
 pub use writer::EventWriter;
 
 /// How many events a SQLite file says it has, in a statement that reads no event.
 pub(crate) const COUNTED_EVENTS: &str = "SELECT stored FROM event_totals";
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../shared/migrations/data-api/sqlite");
+static POSTGRES: sqlx::migrate::Migrator =
+    sqlx::migrate!("../../shared/migrations/data-api/postgres");
+const MIGRATIONS: Migrations = Migrations {
+    sqlite: &SQLITE,
+    postgres: &POSTGRES,
+};
+
+/// The stored home. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    database: Database,
+    partitions: Partitions,
+    dictionaries: Arc<Mutex<Dictionaries>>,
+    /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
+    former_names: Arc<Mutex<Option<Arc<FormerNames>>>>,
+    empty_lists: Arc<EmptyLists>,
+}
+
+impl Store {
+    /// Opens the database, makes a file where there is none, and brings its tables up to date.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
+        if matches!(url, DatabaseUrl::Postgres(_)) {
+            return Err(CannotOpen::Unsupported);
+        }
+        Ok(Self {
+            database: Database::open(url, MIGRATIONS).await?,
+            partitions: Partitions::default(),
+            dictionaries: Arc::default(),
+            former_names: Arc::default(),
+            empty_lists: Arc::default(),
+        })
+    }
+
+    /// Whether the store can be written to now.
+    pub async fn check(&self) -> Result<(), StoreFailure> {
+        self.database.check().await
+    }
+
+    /// Bytes on disk.
+    pub async fn size_bytes(&self) -> Result<u64, StoreFailure> {
+        self.database.size_bytes().await
+    }
+
+    /// How many dictionary entries are held in memory.
+    pub fn cached(&self) -> usize {
+        self.dictionaries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// Ends all work on it.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
 
 /// A state change that can be stored.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use clap::ArgMatches;
 use common::clock::Clock;
 use common::env::{Env, Secret};
 use common::lifecycle::{Failure, Tasks};
@@ -151,5 +152,13 @@ impl Service for Homeiq {
     async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {
         App::start(config, &tasks, Clock::system()).await?;
         Ok(())
+    }
+
+    fn commands() -> Vec<clap::Command> {
+        data_api::commands()
+    }
+
+    async fn command(name: &str, arguments: ArgMatches, config: Config) -> Result<String, Failure> {
+        data_api::run_command(name, &arguments, &config.data_api).await
     }
 }

@@ -3,16 +3,19 @@
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use common::api::events::MAX_INGEST_BODY_BYTES;
+use common::api::keys::Scope;
 use common::http::frame::Frame;
 use common::settings::CorsOrigins;
 use tower_http::decompression::RequestDecompressionLayer;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, backup, counters, events, gaps, home, ingest, places, registry, registry_in, status,
+    Api, auth, backup, counters, events, gaps, home, ingest, keys, not_built, places, registry,
+    registry_in, relations, status,
 };
 
 #[derive(OpenApi)]
@@ -28,7 +31,9 @@ impl Modify for KeyScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The key of data-api"))
+            .description(Some(
+                "The main key of data-api, or a named key with the scope that the operation names",
+            ))
             .build();
         document
             .components
@@ -36,6 +41,43 @@ impl Modify for KeyScheme {
             .add_security_scheme("key", SecurityScheme::Http(bearer));
     }
 }
+
+/// Puts the guard of a scope before routes, and says so in the document.
+fn guarded(scope: Scope, routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
+    let mut routes = routes.layer(middleware::from_fn_with_state(scope, auth::need_scope));
+    for item in routes.get_openapi_mut().paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.patch,
+        ];
+        for operation in operations.into_iter().flatten() {
+            operation.security = Some(vec![SecurityRequirement::new("key", [scope.as_str()])]);
+            for (status, meaning) in REFUSALS {
+                let told = ResponseBuilder::new().description(meaning).build();
+                let responses = &mut operation.responses.responses;
+                responses.entry(status.to_owned()).or_insert(told.into());
+            }
+        }
+    }
+    routes
+}
+
+/// What every guarded route may answer.
+const REFUSALS: [(&str, &str); 4] = [
+    ("401", "No key, or one that is wrong, revoked or expired"),
+    ("403", "The key has not the scope that is needed"),
+    (
+        "429",
+        "Too many requests without a valid key, or with a key that has a rate",
+    ),
+    (
+        "503",
+        "The store is away or busy; try again after `Retry-After`",
+    ),
+];
 
 fn open_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
@@ -46,24 +88,15 @@ fn open_routes() -> OpenApiRouter<Api> {
         .routes(routes!(status::info))
 }
 
-fn guarded_routes() -> OpenApiRouter<Api> {
+/// Routes for who may read.
+fn read_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(ingest::bulk_upsert))
-        .routes(routes!(registry_in::devices))
-        .routes(routes!(registry_in::entities))
-        .routes(routes!(registry_in::areas))
-        .routes(routes!(registry_in::floors))
-        .routes(routes!(registry_in::labels))
-        .routes(routes!(registry_in::renames))
-        .routes(routes!(registry_in::services))
         .routes(routes!(events::list))
         .routes(routes!(events::stats))
         .routes(routes!(events::one))
         .routes(routes!(home::show))
-        .routes(routes!(home::report))
         .routes(routes!(events::entities))
         .routes(routes!(gaps::list))
-        .routes(routes!(gaps::upsert))
         .routes(routes!(registry::devices))
         .routes(routes!(registry::device))
         .routes(routes!(registry::entities))
@@ -75,11 +108,52 @@ fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(places::old_labels))
         .routes(routes!(registry::services))
         .routes(routes!(registry::service))
-        .merge(storage_routes())
+        .merge(related_routes())
 }
 
-fn storage_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(backup::list, backup::make))
+/// The registry under more names, and how its parts belong together. Fixed names win over ids.
+fn related_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(registry::devices_v1))
+        .routes(routes!(registry::device_v1))
+        .routes(routes!(registry::entities_v1))
+        .routes(routes!(registry::entity_v1))
+        .routes(routes!(relations::hierarchy))
+        .routes(routes!(relations::by_device))
+        .routes(routes!(relations::by_area))
+        .routes(routes!(relations::by_config_entry))
+        .routes(routes!(relations::siblings))
+        .routes(routes!(relations::device))
+}
+
+/// Routes for who may send events and registries.
+fn ingest_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(ingest::bulk_upsert))
+        .routes(routes!(registry_in::devices))
+        .routes(routes!(registry_in::entities))
+        .routes(routes!(registry_in::areas))
+        .routes(routes!(registry_in::floors))
+        .routes(routes!(registry_in::labels))
+        .routes(routes!(registry_in::renames))
+        .routes(routes!(registry_in::services))
+        .routes(routes!(home::report))
+        .routes(routes!(gaps::upsert))
+}
+
+/// Routes for who may change what others may do, or what is kept.
+fn admin_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(keys::list))
+        .routes(routes!(keys::make))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(backup::list, backup::make))
+}
+
+fn guarded_routes() -> OpenApiRouter<Api> {
+    guarded(Scope::Read, read_routes())
+        .merge(guarded(Scope::Ingest, ingest_routes()))
+        .merge(guarded(Scope::Admin, admin_routes()))
 }
 
 /// The `OpenAPI` document.
@@ -94,13 +168,14 @@ impl Api {
     /// Everything that is served.
     pub(crate) fn router(self, cors: CorsOrigins) -> Router {
         let clock = self.clock.clone();
-        let (guarded, _) = guarded_routes().split_for_parts();
+        let guarded = guarded_routes().merge(not_built::routes());
+        let (guarded, _) = guarded.split_for_parts();
         let guarded = guarded
             .layer(DefaultBodyLimit::max(MAX_INGEST_BODY_BYTES))
             .layer(RequestDecompressionLayer::new())
             .layer(middleware::from_fn_with_state(
                 self.clone(),
-                auth::require_key,
+                auth::authenticate,
             ));
         let (open, _) = open_routes().split_for_parts();
         let routes = open

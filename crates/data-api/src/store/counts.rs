@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use common::instant::UtcMicros;
 use database::Statement;
 
-use super::StoreFailure;
 use super::ingest::DAY_US;
-use super::sqlite::Store;
+use super::{Store, StoreFailure};
 
 /// The size of the whole store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,7 @@ use common::api::events::Event;
 use common::instant::UtcMicros;
 use database::{Engine, Statement};
 
-use super::sqlite::Store;
-use super::{Cursor, EventFilter, StoreFailure, change, postgres, sqlite};
+use super::{Cursor, EventFilter, Store, StoreFailure, change, postgres, sqlite};
 
 /// One page of events.
 #[derive(Debug)]

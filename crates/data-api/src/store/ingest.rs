@@ -8,8 +8,7 @@ use database::{EngineTransaction, Statement, Transaction};
 
 use super::dictionary::{self, AttributesHash, Dictionaries};
 use super::inline_state::is_inline;
-use super::sqlite::Store;
-use super::{Appended, StoreFailure, ValidEvent, context_key, postgres, sqlite};
+use super::{Appended, Store, StoreFailure, ValidEvent, context_key, postgres, sqlite};
 
 /// Bit of `events.flags`: written while Home Assistant was starting.
 pub(super) const STARTUP: i64 = 4;

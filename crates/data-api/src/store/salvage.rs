@@ -19,7 +19,7 @@ use database::failure::StoreFailure;
 use database::sqlite::raw::{self, Entry, Kind, Pages, Table};
 use sqlx::sqlite::SqliteConnection;
 
-pub use report::Report;
+pub(crate) use report::Report;
 
 use events::Known;
 use lost::Lost;
@@ -30,7 +30,7 @@ const COUNTED_BY_DAY: i64 = 5;
 
 /// Why nothing could be carried over. The damaged file is as it was.
 #[derive(Debug, thiserror::Error)]
-pub enum CannotSalvage {
+pub(crate) enum CannotSalvage {
     /// A file cannot be read, written or renamed.
     #[error("{path}: {error}")]
     File {
@@ -46,8 +46,15 @@ pub enum CannotSalvage {
     #[error("the tables of the new file cannot be made, the damaged one is as it was: {0}")]
     Tables(#[from] sqlx::migrate::MigrateError),
     /// A program of a later version made the file.
-    #[error("the file has tables of version {0}, which a later program made: salvage it with that program")]
+    #[error(
+        "the file has tables of version {0}, which a later program made: salvage it with that program"
+    )]
     TooNew(i64),
+    /// It is no file of ours, or the list of its tables is lost.
+    #[error(
+        "no table of events can be found in {0}, and nothing was changed: restore a backup in its place, or move it away to begin anew. Or is it not the file that DATABASE_URL should name?"
+    )]
+    NotOurs(String),
     /// A service has it open.
     #[error("{0} is in use: stop the service first, so that nothing is written meanwhile")]
     InUse(String),
@@ -98,12 +105,16 @@ pub(crate) async fn salvage(
     into: &Path,
     now: UtcMicros,
 ) -> Result<Report, CannotSalvage> {
-    let pages = Pages::open(damaged).map_err(|error| CannotSalvage::File {
-        path: damaged.display().to_string(),
+    let path = damaged;
+    let pages = Pages::open(path).map_err(|error| CannotSalvage::File {
+        path: path.display().to_string(),
         error,
     })?;
     let schema = raw::schema(&pages);
     let damaged = Arc::new(Damaged { pages, schema });
+    if damaged.schema.is_empty() {
+        return Err(CannotSalvage::NotOurs(path.display().to_string()));
+    }
     let newest = target::newest_version();
     let version = damaged.version(newest);
     if version > newest {
@@ -152,15 +163,11 @@ pub(crate) async fn salvage(
         }
     }
     lost.days_are_whole = counted_by_day && days_are_whole;
-    let oldest = target::oldest(&mut new).await?;
-    let oldest = oldest.unwrap_or(now.get());
-    report.gaps = lost.gaps(oldest, now.get());
-    report.lost_by_entity = lost.by_entity(&known.entities, oldest, now.get());
-    if damaged.schema.is_empty() {
-        report
-            .incomplete
-            .push("all: the list of tables cannot be read".to_owned());
-    }
+    let now_us = now.get();
+    let (oldest, newest) = target::span(&mut new).await?.unwrap_or((now_us, now_us));
+    let end = newest.max(now_us);
+    report.gaps = lost.gaps(oldest, end);
+    report.lost_by_entity = lost.by_entity(&known.entities, oldest, end);
     target::finish(new, into, &report.gaps, now).await?;
     Ok(report)
 }

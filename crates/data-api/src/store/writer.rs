@@ -5,8 +5,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::sqlite::Store;
-use super::{Appended, StoreFailure, ValidEvent};
+use super::{Appended, Store, StoreFailure, ValidEvent};
 
 /// Batches that wait; senders beyond it wait for a place.
 const QUEUE: usize = 16;

@@ -40,14 +40,24 @@ impl Home {
         Self::at(tempfile::tempdir().unwrap(), settings).await
     }
 
+    /// The same, with the clock that it goes by.
+    pub(crate) async fn with_clock(settings: &[(&str, &str)]) -> (Self, Clock) {
+        let clock = Clock::manual(now());
+        let folder = tempfile::tempdir().unwrap();
+        (Self::start(folder, settings, clock.clone()).await, clock)
+    }
+
     pub(crate) async fn at(folder: TempDir, settings: &[(&str, &str)]) -> Self {
-        Self::on(folder, settings, now()).await
+        Self::start(folder, settings, Clock::manual(now())).await
     }
 
     /// The same at another instant.
     pub(crate) async fn on(folder: TempDir, settings: &[(&str, &str)], now: UtcMicros) -> Self {
+        Self::start(folder, settings, Clock::manual(now)).await
+    }
+
+    async fn start(folder: TempDir, settings: &[(&str, &str)], clock: Clock) -> Self {
         let (tasks, _ends) = Tasks::new();
-        let clock = Clock::manual(now);
         let app = App::start(config(folder.path(), settings), &tasks, clock.clone())
             .await
             .unwrap();

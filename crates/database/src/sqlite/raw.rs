@@ -27,39 +27,51 @@ pub struct Entry {
     pub sql: String,
 }
 
-/// The tables and indexes that the file names. Empty where that page cannot be read.
+/// The tables and indexes that the file names, also where its first page is lost. Empty where nothing of that can be read.
 pub fn schema(pages: &Pages) -> Vec<Entry> {
     let mut entries = Vec::new();
     let table = Table {
         root: 1,
         kind: Kind::Rowid,
         key: vec![],
-        adopts: false,
+        adopts: true,
     };
-    Tree::new(pages, &table).walk(&mut |found| {
-        if let Found::Row(row) = found
-            && let [
-                Value::Text(kind),
-                Value::Text(name),
-                _,
-                Value::Integer(root),
-                sql,
-            ] = row.values.as_slice()
-            && let Ok(root) = u32::try_from(*root)
-        {
-            entries.push(Entry {
-                kind: kind.clone(),
-                name: name.clone(),
-                root,
-                sql: match sql {
-                    Value::Text(sql) => sql.clone(),
-                    _ => String::new(),
-                },
-            });
-        }
-        true
-    });
+    Tree::new(pages, &table)
+        .fitting(&|row| entry(row).is_some())
+        .walk(&mut |found| {
+            if let Found::Row(row) = found {
+                entries.extend(entry(&row));
+            }
+            true
+        });
     entries
+}
+
+/// A row of `sqlite_schema`.
+fn entry(row: &Row) -> Option<Entry> {
+    let [
+        Value::Text(kind),
+        Value::Text(name),
+        Value::Text(_),
+        Value::Integer(root),
+        sql,
+    ] = row.values.as_slice()
+    else {
+        return None;
+    };
+    if !["table", "index", "view", "trigger"].contains(&kind.as_str()) {
+        return None;
+    }
+    Some(Entry {
+        kind: kind.clone(),
+        name: name.clone(),
+        root: u32::try_from(*root).ok()?,
+        sql: match sql {
+            Value::Text(sql) => sql.clone(),
+            Value::Null => String::new(),
+            _ => return None,
+        },
+    })
 }
 
 /// Walks a table in the order of its keys. `fits` says whether a row can be one of it. `found` gets what is there and, in between,

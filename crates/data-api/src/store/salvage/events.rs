@@ -23,11 +23,12 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) async fn read(
-        new: &mut New,
-    ) -> Result<Self, CannotSalvage> {
+    pub(super) async fn read(new: &mut New) -> Result<Self, CannotSalvage> {
         let mut entities = HashMap::new();
-        for row in query("SELECT id, entity_id FROM event_entities").fetch_all(&mut *new).await? {
+        for row in query("SELECT id, entity_id FROM event_entities")
+            .fetch_all(&mut *new)
+            .await?
+        {
             entities.insert(row.try_get(0)?, row.try_get(1)?);
         }
         Ok(Self {
@@ -41,7 +42,10 @@ impl Known {
 
 async fn ids(new: &mut New, statement: &'static str) -> Result<HashSet<i64>, CannotSalvage> {
     let rows = query(statement).fetch_all(new).await?;
-    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    Ok(rows
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?)
 }
 
 /// Where the columns are that point to dictionaries.

@@ -115,7 +115,7 @@ impl Lost {
         let mut spans: Vec<(i64, i64)> = self
             .spans(oldest, now)
             .into_iter()
-            .map(|(_, (start, end), _)| (start, end.min(now.max(start))))
+            .map(|(_, span, _)| span)
             .collect();
         spans.sort_unstable();
         let mut merged: Vec<(i64, i64)> = Vec::new();

@@ -70,7 +70,11 @@ pub(crate) async fn replace(path: &Path, now: UtcMicros) -> Result<Report, Canno
     let aside = set_aside_as(path, now);
     report.set_aside = aside.display().to_string();
     let told = with(&aside, ".json");
-    fs::write(&told, serde_json::to_vec_pretty(&report).unwrap_or_default()).map_err(failed(&told))?;
+    fs::write(
+        &told,
+        serde_json::to_vec_pretty(&report).unwrap_or_default(),
+    )
+    .map_err(failed(&told))?;
     let whole = with(path, ".salvaged");
     fs::rename(&writing, &whole).map_err(failed(&whole))?;
     swap(path, &aside)?;
@@ -115,12 +119,17 @@ fn move_away(from: &Path, to: &Path) -> Result<(), CannotSalvage> {
 /// The newest report beside a file, while the damaged file that it is about is there.
 pub(crate) fn last_report(path: &Path) -> Option<Report> {
     let name = path.file_name()?.to_string_lossy().into_owned() + ".damaged-";
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     fs::read_dir(folder.unwrap_or(Path::new(".")))
         .ok()?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|end| end == "json"))
-        .filter(|path| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&name)))
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|file| file.to_string_lossy().starts_with(&name))
+        })
         .filter_map(|path| serde_json::from_slice::<Report>(&fs::read(path).ok()?).ok())
         .filter(|report| Path::new(&report.set_aside).exists())
         .max_by_key(|report| report.salvaged)

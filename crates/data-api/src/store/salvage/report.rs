@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// The outcome, as it stands in the `.json` beside the damaged file and in `/health`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// When.
     pub salvaged: UtcMicros,
     /// Where the damaged file is now.
@@ -32,7 +32,7 @@ pub struct Report {
 
 /// What is lost of one entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LostEntity {
+pub(crate) struct LostEntity {
     /// The entity.
     pub entity_id: String,
     /// Not before.
@@ -45,7 +45,7 @@ pub struct LostEntity {
 
 impl Report {
     /// Events carried over.
-    pub fn events(&self) -> u64 {
+    pub(crate) fn events(&self) -> u64 {
         self.rows.get("events").copied().unwrap_or_default()
     }
 }

@@ -49,10 +49,11 @@ impl Columns {
             .fetch_one(&mut *new)
             .await?;
         let without_rowid = listed.try_get::<i64, _>(0)? != 0;
-        let rows = query("SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo($1) ORDER BY cid")
-            .bind(name)
-            .fetch_all(new)
-            .await?;
+        let rows =
+            query("SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo($1) ORDER BY cid")
+                .bind(name)
+                .fetch_all(new)
+                .await?;
         let mut columns = Vec::new();
         for row in rows {
             let (name, kind): (String, String) = (row.try_get(0)?, row.try_get(1)?);
@@ -65,7 +66,11 @@ impl Columns {
             columns.sort_by_key(|column| if column.3 > 0 { column.3 } else { i64::MAX });
         }
         let rowid = (!without_rowid && key_columns == 1)
-            .then(|| columns.iter().position(|column| column.3 > 0 && column.1 == "INTEGER"))
+            .then(|| {
+                columns
+                    .iter()
+                    .position(|column| column.3 > 0 && column.1 == "INTEGER")
+            })
             .flatten();
         Ok(Self {
             name: name.to_owned(),
@@ -85,23 +90,25 @@ impl Columns {
 
     /// Where the table is in the damaged file.
     pub(super) fn table(&self, damaged: &Damaged) -> Option<Table> {
+        let has_own_form = has_own_form(&self.name);
+        let root = damaged.entry(&self.name).map(|entry| entry.root);
         Some(Table {
-            root: damaged.entry(&self.name)?.root,
+            // What stands in a lost list of tables is found by its form.
+            root: root.or(has_own_form.then_some(0))?,
             kind: if self.without_rowid {
                 Kind::Index
             } else {
                 Kind::Rowid
             },
             key: (0..self.key_columns).collect(),
-            // Tables of texts and integers look like one another.
-            adopts: ["events", "event_attributes", "event_entities"].contains(&self.name.as_str()),
+            adopts: has_own_form,
         })
     }
 
     /// Whether a row can be one of this table.
     pub(super) fn fit(&self, row: &Row) -> bool {
         let count = row.values.len();
-        let has_all = if self.adopts_only_whole() {
+        let has_all = if has_own_form(&self.name) {
             count == self.names.len()
         } else {
             (1..=self.names.len()).contains(&count)
@@ -123,10 +130,11 @@ impl Columns {
             })
             && (self.name != "event_attributes" || has_its_hash(row))
     }
+}
 
-    fn adopts_only_whole(&self) -> bool {
-        ["events", "event_attributes", "event_entities"].contains(&self.name.as_str())
-    }
+/// Whether a row shows of which table it is. Others, of texts and integers, look like one another.
+fn has_own_form(name: &str) -> bool {
+    ["events", "event_attributes", "event_entities"].contains(&name)
 }
 
 /// An attribute set is known by the first bytes of its SHA-256: the one thing in the file that says whether content is what it was.
@@ -161,7 +169,12 @@ impl<'c> Rows<'c> {
             values[place] = Value::Integer(rowid);
         }
         // A row from before a column was added is shorter; the column has its default then.
-        if self.waiting.len() == ROWS || self.waiting.first().is_some_and(|first| first.len() != values.len()) {
+        if self.waiting.len() == ROWS
+            || self
+                .waiting
+                .first()
+                .is_some_and(|first| first.len() != values.len())
+        {
             self.write(new).await?;
         }
         self.waiting.push(values);
@@ -175,7 +188,11 @@ impl<'c> Rows<'c> {
         if self.begun == 0 {
             query("BEGIN").execute(&mut *new).await?;
         }
-        let names = self.columns.names[..width].iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+        let names = self.columns.names[..width]
+            .iter()
+            .map(|name| format!("\"{name}\""))
+            .collect::<Vec<_>>()
+            .join(", ");
         let places = format!("({})", vec!["?"; width].join(", "));
         let statement = format!(
             "INSERT INTO \"{}\" ({names}) VALUES {} ON CONFLICT DO NOTHING",
@@ -188,7 +205,9 @@ impl<'c> Rows<'c> {
             bind(&mut arguments, value)?;
         }
         // Names come from our own migrations.
-        let done = query_with(AssertSqlSafe(statement), arguments).execute(&mut *new).await?;
+        let done = query_with(AssertSqlSafe(statement), arguments)
+            .execute(&mut *new)
+            .await?;
         self.written += done.rows_affected();
         self.begun += count;
         if self.begun >= ROWS_IN_A_COMMIT {
@@ -234,9 +253,12 @@ pub(super) fn stream(
     let (sender, found) = mpsc::channel(QUEUE);
     let (damaged, columns) = (Arc::clone(damaged), Arc::clone(columns));
     drop(tokio::task::spawn_blocking(move || {
-        raw::walk(&damaged.pages, &table, &|row| columns.fit(row), &mut |what| {
-            sender.blocking_send(what).is_ok()
-        });
+        raw::walk(
+            &damaged.pages,
+            &table,
+            &|row| columns.fit(row),
+            &mut |what| sender.blocking_send(what).is_ok(),
+        );
     }));
     found
 }
@@ -273,9 +295,15 @@ pub(super) async fn carry(
 /// The names in a dictionary stand a second time in the index that keeps them apart.
 async fn from_index(damaged: &Damaged, new: &mut New, name: &str) -> Result<u64, CannotSalvage> {
     let statement = match name {
-        "event_states" => "INSERT INTO event_states (state, id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        "event_users" => "INSERT INTO event_users (user_id, id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        "event_entities" => "INSERT INTO event_entities (entity_id, id, domain, category) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "event_states" => {
+            "INSERT INTO event_states (state, id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+        }
+        "event_users" => {
+            "INSERT INTO event_users (user_id, id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+        }
+        "event_entities" => {
+            "INSERT INTO event_entities (entity_id, id, domain, category) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+        }
         _ => return Ok(0),
     };
     let Some(entry) = damaged.entry(&format!("sqlite_autoindex_{name}_1")) else {

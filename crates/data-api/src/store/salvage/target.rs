@@ -4,19 +4,23 @@ use std::path::Path;
 
 use common::api::gaps::Gap;
 use common::instant::UtcMicros;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, query};
 
 use super::lost::MissingDay;
 use super::{CannotSalvage, New};
-use crate::store::sqlite::SQLITE;
+use crate::store::SQLITE;
 
 /// The counts of the damaged file, while they are compared.
 pub(super) const OLD_DAYS: &str = "salvaged_event_days";
 
 /// The version of the tables that this program makes.
 pub(super) fn newest_version() -> i64 {
-    SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
+    SQLITE
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or_default()
 }
 
 /// Makes the file with the tables of a version. What is there of an earlier attempt is deleted.
@@ -31,7 +35,7 @@ pub(super) async fn make(path: &Path, version: i64) -> Result<New, CannotSalvage
         _ => {}
     }
     // It has its name only when it is whole and on disk: until then a sudden end means to begin anew.
-    let mut new = SqliteConnectOptions::new()
+    let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Memory)
@@ -39,10 +43,14 @@ pub(super) async fn make(path: &Path, version: i64) -> Result<New, CannotSalvage
         .foreign_keys(false)
         .statement_cache_capacity(100)
         .pragma("temp_store", "file")
-        .pragma("cache_size", "-32000")
-        .connect()
+        .pragma("cache_size", "-32000");
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options.clone())
         .await?;
-    SQLITE.run_to(version, &mut new).await?;
+    SQLITE.run_to(version, &pool).await?;
+    pool.close().await;
+    let mut new = options.connect().await?;
     query("DELETE FROM event_totals").execute(&mut new).await?;
     query("CREATE TABLE salvaged_event_days (day INTEGER, entity INTEGER, events INTEGER, PRIMARY KEY (day, entity)) STRICT, WITHOUT ROWID")
         .execute(&mut new)
@@ -58,7 +66,10 @@ pub(super) async fn tables(new: &mut New) -> Result<Vec<String>, CannotSalvage> 
     )
     .fetch_all(new)
     .await?;
-    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    Ok(rows
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?)
 }
 
 /// Counts what was carried over.
@@ -96,14 +107,16 @@ pub(super) async fn missing(new: &mut New) -> Result<Vec<MissingDay>, CannotSalv
         .collect()
 }
 
-/// The instant of the oldest event.
-pub(super) async fn oldest(new: &mut New) -> Result<Option<i64>, CannotSalvage> {
+/// The instants of the oldest and of the newest event.
+pub(super) async fn span(new: &mut New) -> Result<Option<(i64, i64)>, CannotSalvage> {
     let row = query(
-        "SELECT MIN((SELECT MIN(last_updated_us) FROM events e WHERE e.entity = x.id)) FROM event_entities x",
+        "SELECT MIN((SELECT MIN(last_updated_us) FROM events e WHERE e.entity = x.id)), \
+         MAX((SELECT MAX(last_updated_us) FROM events e WHERE e.entity = x.id)) FROM event_entities x",
     )
     .fetch_one(new)
     .await?;
-    Ok(row.try_get(0)?)
+    let (oldest, newest): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(oldest.zip(newest))
 }
 
 /// Writes the gaps and closes the file; when this returns, it is on disk.
@@ -125,7 +138,9 @@ pub(super) async fn finish(
         .execute(&mut new)
         .await?;
     }
-    query("DROP TABLE salvaged_event_days").execute(&mut new).await?;
+    query("DROP TABLE salvaged_event_days")
+        .execute(&mut new)
+        .await?;
     new.close().await?;
     std::fs::File::open(path)
         .and_then(|file| file.sync_all())

@@ -21,13 +21,13 @@ pub enum Kind {
 /// Where a table is.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// Its first page.
+    /// Its first page; 0 where that is not known.
     pub root: u32,
     /// Its kind.
     pub kind: Kind,
     /// In which places of a row its key is; unused with row numbers.
     pub key: Vec<usize>,
-    /// Whether leaves whose parent is lost are looked for. Only where no other table has rows of this form.
+    /// Whether rows whose parent is lost are looked for. Only where no other table has rows of this form.
     pub adopts: bool,
 }
 
@@ -63,6 +63,14 @@ struct Node {
     keys: Vec<Key>,
     /// Rows; empty on an inner page of a table with row numbers.
     rows: Vec<Row>,
+}
+
+/// Rows whose parent is lost: those of a leaf, or one of an inner page.
+struct Orphan {
+    first: Key,
+    last: Key,
+    page: u32,
+    place: Option<usize>,
 }
 
 impl<'a> Tree<'a> {
@@ -123,7 +131,7 @@ impl<'a> Tree<'a> {
         page: u32,
         after: Option<&Key>,
         before: Option<&Key>,
-        orphans: &[(Key, Key, u32)],
+        orphans: &[Orphan],
         found: &mut dyn FnMut(Found) -> bool,
     ) -> bool {
         // Taken out, so that a page that is named twice is visited once.
@@ -153,34 +161,38 @@ impl<'a> Tree<'a> {
         true
     }
 
-    /// In the place of a page that is lost: the leaves below it that are found without it, and what is lost between them.
+    /// In the place of a page that is lost: what is found below it without it, and what is lost in between.
     fn bridge(
         &self,
         after: Option<&Key>,
         before: Option<&Key>,
-        orphans: &[(Key, Key, u32)],
+        orphans: &[Orphan],
         found: &mut dyn FnMut(Found) -> bool,
     ) -> bool {
         let mut last = after.cloned();
-        for (first_key, last_key, page) in orphans {
+        for orphan in orphans {
             let is_within = last
                 .as_ref()
-                .is_none_or(|last| order(last, first_key).is_lt())
-                && before.is_none_or(|before| self.is_before(last_key, before));
-            if !is_within {
-                continue;
-            }
-            let Some(node) = self.node(*page, last.as_ref(), before) else {
+                .is_none_or(|last| order(last, &orphan.first).is_lt())
+                && before.is_none_or(|before| self.is_before(&orphan.last, before));
+            let Some(node) = is_within
+                .then(|| self.node(orphan.page, None, None))
+                .flatten()
+            else {
                 continue;
             };
+            let mut rows = node.rows;
+            if let Some(place) = orphan.place {
+                rows = vec![rows.swap_remove(place)];
+            }
             let lost = Found::Lost {
                 after: last,
-                before: Some(first_key.clone()),
+                before: Some(orphan.first.clone()),
             };
-            if !found(lost) || !node.rows.into_iter().all(|row| found(Found::Row(row))) {
+            if !found(lost) || !rows.into_iter().all(|row| found(Found::Row(row))) {
                 return false;
             }
-            last = Some(last_key.clone());
+            last = Some(orphan.last.clone());
         }
         found(Found::Lost {
             after: last,
@@ -194,29 +206,46 @@ impl<'a> Tree<'a> {
         order.is_lt() || (order.is_eq() && self.table.kind == Kind::Rowid)
     }
 
-    /// Leaves that could be of this table, belong to nothing that was walked and are not free, by their first key.
-    fn orphans(&self) -> Vec<(Key, Key, u32)> {
-        let Some(free) = self.pages.free() else {
-            return Vec::new();
+    /// Rows that could be of this table, on pages that belong to nothing that was walked and are not free, by their first key.
+    fn orphans(&self) -> Vec<Orphan> {
+        let free = match self.pages.free() {
+            Some(free) => free,
+            // Where the first page is lost, so is the list of free pages; and without the list of tables there is nothing at all.
+            None if self.table.root == 1 => HashSet::new(),
+            None => return Vec::new(),
         };
-        let Some(fits) = self.fits else {
-            return Vec::new();
-        };
-        let mut leaves: Vec<(Key, Key, u32)> = (2..=self.pages.count)
-            .filter(|page| !self.seen.contains(page) && !free.contains(page))
-            .filter_map(|page| {
-                let node = self.node(page, None, None)?;
-                let is_leaf = node.children.is_empty() && !node.rows.is_empty();
-                (is_leaf && node.rows.iter().all(fits)).then(|| {
-                    let (first, last) = (node.keys.first(), node.keys.last());
-                    first
-                        .zip(last)
-                        .map(|(first, last)| (first.clone(), last.clone(), page))
-                })?
-            })
-            .collect();
-        leaves.sort_by(|a, b| order(&a.0, &b.0));
-        leaves
+        let mut orphans = Vec::new();
+        for page in 2..=self.pages.count {
+            if self.seen.contains(&page) || free.contains(&page) {
+                continue;
+            }
+            let Some(node) = self
+                .node(page, None, None)
+                .filter(|node| !node.rows.is_empty())
+            else {
+                continue;
+            };
+            if node.children.is_empty() {
+                let (first, last) = (node.keys.first().cloned(), node.keys.last().cloned());
+                orphans.extend(first.zip(last).map(|(first, last)| Orphan {
+                    first,
+                    last,
+                    page,
+                    place: None,
+                }));
+            } else {
+                // Other pages stand between the rows of an inner page.
+                let rows = node.keys.into_iter().enumerate();
+                orphans.extend(rows.map(|(place, key)| Orphan {
+                    first: key.clone(),
+                    last: key,
+                    page,
+                    place: Some(place),
+                }));
+            }
+        }
+        orphans.sort_by(|a, b| order(&a.first, &b.first));
+        orphans
     }
 
     /// Reads a page; none where it cannot be a page of this tree with keys between these.

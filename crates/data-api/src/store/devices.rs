@@ -2,13 +2,11 @@
 
 use common::api::registry::Device;
 use common::instant::UtcMicros;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, FromRow, QueryBuilder, Row, query, query_as};
+use database::{Row, Statement};
 
 use super::complete::{Part, Upserted};
-use super::{Store, row};
-use crate::store::StoreFailure;
-use crate::store::reported::{self, Object, first_text, set_text, set_texts};
+use super::reported::{self, Object, first_text, set_text, set_texts};
+use super::{Store, StoreFailure, row};
 
 /// Days without a report after which a device counts as inactive.
 const ACTIVE_DAYS: i64 = 30;
@@ -35,7 +33,7 @@ pub struct DeviceFilter {
 }
 
 /// A row of the table.
-#[derive(Debug, Clone, Default, FromRow)]
+#[derive(Debug, Clone, Default)]
 struct DeviceRow {
     device_id: String,
     name: String,
@@ -60,6 +58,31 @@ struct DeviceRow {
 }
 
 impl DeviceRow {
+    fn read(row: &Row) -> Result<Self, StoreFailure> {
+        Ok(Self {
+            device_id: row.get("device_id")?,
+            name: row.get("name")?,
+            name_by_user: row.get("name_by_user")?,
+            manufacturer: row.get("manufacturer")?,
+            model: row.get("model")?,
+            model_id: row.get("model_id")?,
+            sw_version: row.get("sw_version")?,
+            area_id: row.get("area_id")?,
+            integration: row.get("integration")?,
+            entry_type: row.get("entry_type")?,
+            configuration_url: row.get("configuration_url")?,
+            suggested_area: row.get("suggested_area")?,
+            labels: row.get("labels")?,
+            serial_number: row.get("serial_number")?,
+            config_entry_id: row.get("config_entry_id")?,
+            via_device: row.get("via_device")?,
+            parent_device_id: row.get("parent_device_id")?,
+            disabled_by: row.get("disabled_by")?,
+            hw_version: row.get("hw_version")?,
+            created_us: row.get("created_us")?,
+        })
+    }
+
     fn new(device_id: String, now: UtcMicros) -> Self {
         Self {
             device_id,
@@ -116,56 +139,71 @@ impl Store {
         complete: bool,
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
-        let mut writer = self.sqlite().writer.acquire().await?;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.database.write().await?;
         let mut named = Vec::with_capacity(sent.len());
         for object in sent {
             let Some(device_id) = first_text(object, &["id", "device_id"]) else {
                 continue;
             };
-            let known = query_as("SELECT * FROM devices WHERE device_id = $1")
-                .bind(&device_id)
-                .fetch_optional(&mut *transaction)
-                .await?;
+            let known = transaction
+                .fetch_optional(Statement::with(
+                    "SELECT * FROM devices WHERE device_id = $1",
+                    [(&device_id).into()],
+                ))
+                .await?
+                .map(|row| DeviceRow::read(&row))
+                .transpose()?;
             named.push(device_id.clone());
             let mut device = known.unwrap_or_else(|| DeviceRow::new(device_id, now));
             device.merge(object);
-            query(
-                "INSERT OR REPLACE INTO devices (device_id, name, name_by_user, manufacturer, model, model_id, sw_version, \
-                 area_id, integration, entry_type, configuration_url, suggested_area, labels, serial_number, config_entry_id, \
-                 via_device, parent_device_id, disabled_by, hw_version, last_seen_us, created_us) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
-            )
-            .bind(device.device_id)
-            .bind(device.name)
-            .bind(device.name_by_user)
-            .bind(device.manufacturer)
-            .bind(device.model)
-            .bind(device.model_id)
-            .bind(device.sw_version)
-            .bind(device.area_id)
-            .bind(device.integration)
-            .bind(device.entry_type)
-            .bind(device.configuration_url)
-            .bind(device.suggested_area)
-            .bind(device.labels)
-            .bind(device.serial_number)
-            .bind(device.config_entry_id)
-            .bind(device.via_device)
-            .bind(device.parent_device_id)
-            .bind(device.disabled_by)
-            .bind(device.hw_version)
-            .bind(now.get())
-            .bind(device.created_us)
-            .execute(&mut *transaction)
-            .await?;
+            transaction
+                .execute(Statement::with(
+                    "INSERT INTO devices (device_id, name, name_by_user, manufacturer, model, model_id, sw_version, \
+                     area_id, integration, entry_type, configuration_url, suggested_area, labels, serial_number, \
+                     config_entry_id, via_device, parent_device_id, disabled_by, hw_version, last_seen_us, created_us) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+                     $21) ON CONFLICT (device_id) DO UPDATE SET name = excluded.name, name_by_user = \
+                     excluded.name_by_user, manufacturer = excluded.manufacturer, model = excluded.model, model_id = \
+                     excluded.model_id, sw_version = excluded.sw_version, area_id = excluded.area_id, integration = \
+                     excluded.integration, entry_type = excluded.entry_type, configuration_url = \
+                     excluded.configuration_url, suggested_area = excluded.suggested_area, labels = excluded.labels, \
+                     serial_number = excluded.serial_number, config_entry_id = excluded.config_entry_id, via_device = \
+                     excluded.via_device, parent_device_id = excluded.parent_device_id, disabled_by = \
+                     excluded.disabled_by, hw_version = excluded.hw_version, last_seen_us = excluded.last_seen_us, \
+                     removed_us = NULL",
+                    [
+                        device.device_id.into(),
+                        device.name.into(),
+                        device.name_by_user.into(),
+                        device.manufacturer.into(),
+                        device.model.into(),
+                        device.model_id.into(),
+                        device.sw_version.into(),
+                        device.area_id.into(),
+                        device.integration.into(),
+                        device.entry_type.into(),
+                        device.configuration_url.into(),
+                        device.suggested_area.into(),
+                        device.labels.into(),
+                        device.serial_number.into(),
+                        device.config_entry_id.into(),
+                        device.via_device.into(),
+                        device.parent_device_id.into(),
+                        device.disabled_by.into(),
+                        device.hw_version.into(),
+                        now.get().into(),
+                        device.created_us.into(),
+                    ],
+                ))
+                .await?;
         }
         let upserted = self
             .upserted(&mut transaction, Part::Devices, &named, complete, now)
             .await?;
         self.place_entities(&mut transaction).await?;
-        transaction.commit().await?;
+        let writing = transaction.commit().await?;
         self.forget_placements();
+        drop(writing);
         Ok(upserted)
     }
 
@@ -175,14 +213,14 @@ impl Store {
         asked: &DeviceFilter,
         now: UtcMicros,
     ) -> Result<Vec<Device>, StoreFailure> {
-        let mut sql = QueryBuilder::new(
+        let mut statement = Statement::new(
             "SELECT d.*, coalesce(d.area_id, p.area_id) AS effective_area_id, v.device_id AS known_via, \
              (SELECT COUNT(*) FROM entities e WHERE e.device_id = d.device_id AND e.removed_us IS NULL) AS entity_count \
              FROM devices d LEFT JOIN devices p ON p.device_id = d.parent_device_id \
              LEFT JOIN devices v ON v.device_id = d.via_device WHERE true",
         );
         if !asked.include_removed {
-            sql.push(" AND d.removed_us IS NULL");
+            statement = statement.push(" AND d.removed_us IS NULL");
         }
         for (condition, value) in [
             (" AND d.device_id = ", &asked.device_id),
@@ -190,27 +228,26 @@ impl Store {
             (" AND d.model = ", &asked.model),
             (" AND coalesce(d.area_id, p.area_id) = ", &asked.area_id),
         ] {
-            if let Some(value) = value {
-                sql.push(condition).push_bind(value.clone());
-            }
+            statement = statement.bind_some(condition, value.as_ref());
         }
         if let Some(platform) = &asked.platform {
-            sql.push(" AND EXISTS (SELECT 1 FROM entities e WHERE e.device_id = d.device_id AND e.platform = ");
-            sql.push_bind(platform.clone()).push(")");
+            statement = statement
+                .push(" AND EXISTS (SELECT 1 FROM entities e WHERE e.device_id = d.device_id AND e.platform = ")
+                .bind(platform)
+                .push(")");
         }
-        sql.push(" ORDER BY d.device_id LIMIT ")
-            .push_bind(i64::from(asked.limit));
-        sql.push(" OFFSET ").push_bind(i64::from(asked.offset));
-        let rows = sql.build().fetch_all(&self.sqlite().readers).await?;
-        Ok(rows
-            .iter()
-            .map(|row| device(row, now))
-            .collect::<Result<_, _>>()?)
+        let statement = statement
+            .push(" ORDER BY d.device_id LIMIT ")
+            .bind(asked.limit)
+            .push(" OFFSET ")
+            .bind(asked.offset);
+        let rows = self.database.fetch_all(statement).await?;
+        rows.iter().map(|row| device(row, now)).collect()
     }
 }
 
-fn device(row: &SqliteRow, now: UtcMicros) -> Result<Device, sqlx::Error> {
-    let table = DeviceRow::from_row(row)?;
+fn device(row: &Row, now: UtcMicros) -> Result<Device, StoreFailure> {
+    let table = DeviceRow::read(row)?;
     let timestamp = row::instant_or_default(row, "last_seen_us")?;
     let unknown = || "Unknown".to_owned();
     Ok(Device {
@@ -222,10 +259,10 @@ fn device(row: &SqliteRow, now: UtcMicros) -> Result<Device, sqlx::Error> {
         model_id: table.model_id,
         integration: table.integration,
         sw_version: table.sw_version,
-        area_id: row.try_get("effective_area_id")?,
+        area_id: row.get("effective_area_id")?,
         config_entry_id: table.config_entry_id,
         // A bridge that is not known (any more) is no reference that a client could follow.
-        via_device: row.try_get("known_via")?,
+        via_device: row.get("known_via")?,
         parent_device_id: table.parent_device_id,
         hw_version: table.hw_version,
         device_type: None,
@@ -240,7 +277,7 @@ fn device(row: &SqliteRow, now: UtcMicros) -> Result<Device, sqlx::Error> {
         last_capability_sync: None,
         serial_number: table.serial_number,
         labels: row::texts(row, "labels")?,
-        entity_count: row.try_get::<i64, _>("entity_count")?.unsigned_abs(),
+        entity_count: row.count("entity_count")?,
         status: if now.seconds_since(timestamp) < (ACTIVE_DAYS * 86_400) as f64 {
             "active"
         } else {

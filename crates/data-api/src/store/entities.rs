@@ -3,14 +3,13 @@
 use common::api::registry::Entity;
 use common::entity::{EntityId, domain_of};
 use common::instant::UtcMicros;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection, FromRow, QueryBuilder, Row, query, query_as};
+use database::{Row, Statement, Transaction};
 
 use super::areas::title_case;
 use super::complete::{Part, Upserted};
-use super::{Store, row};
-use crate::store::StoreFailure;
-use crate::store::reported::{self, Object, first_text, set_json, set_text, set_texts};
+use super::reported::{self, Object, first_text, set_json, set_text, set_texts};
+use super::row::Lists;
+use super::{Store, StoreFailure, row};
 
 /// Which entities to list.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +35,7 @@ pub struct EntityFilter {
 }
 
 /// A row of the table.
-#[derive(Debug, Clone, Default, FromRow)]
+#[derive(Debug, Clone, Default)]
 struct EntityRow {
     entity_id: String,
     domain: String,
@@ -66,6 +65,36 @@ struct EntityRow {
 }
 
 impl EntityRow {
+    fn read(row: &Row) -> Result<Self, StoreFailure> {
+        Ok(Self {
+            entity_id: row.get("entity_id")?,
+            domain: row.get("domain")?,
+            device_id: row.get("device_id")?,
+            platform: row.get("platform")?,
+            unique_id: row.get("unique_id")?,
+            area_id: row.get("area_id")?,
+            disabled: row.get("disabled")?,
+            entity_category: row.get("entity_category")?,
+            name: row.get("name")?,
+            name_by_user: row.get("name_by_user")?,
+            original_name: row.get("original_name")?,
+            friendly_name: row.get("friendly_name")?,
+            supported_features: row.get("supported_features")?,
+            capabilities: row.get("capabilities")?,
+            icon: row.get("icon")?,
+            original_icon: row.get("original_icon")?,
+            device_class: row.get("device_class")?,
+            unit_of_measurement: row.get("unit_of_measurement")?,
+            aliases: row.get("aliases")?,
+            labels: row.get("labels")?,
+            options: row.get("options")?,
+            config_entry_id: row.get("config_entry_id")?,
+            registry_id: row.get("registry_id")?,
+            hidden_by: row.get("hidden_by")?,
+            created_us: row.get("created_us")?,
+        })
+    }
+
     fn new(entity_id: &EntityId, now: UtcMicros) -> Self {
         Self {
             entity_id: entity_id.as_str().to_owned(),
@@ -134,8 +163,7 @@ impl Store {
         complete: bool,
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
-        let mut writer = self.sqlite().writer.acquire().await?;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.database.write().await?;
         let renamed = if complete {
             self.follow_renames(&mut transaction, sent, now).await?
         } else {
@@ -148,10 +176,14 @@ impl Store {
             else {
                 continue;
             };
-            let known = query_as("SELECT * FROM entities WHERE entity_id = $1")
-                .bind(entity_id.as_str())
-                .fetch_optional(&mut *transaction)
-                .await?;
+            let known = transaction
+                .fetch_optional(Statement::with(
+                    "SELECT * FROM entities WHERE entity_id = $1",
+                    [entity_id.as_str().into()],
+                ))
+                .await?
+                .map(|row| EntityRow::read(&row))
+                .transpose()?;
             let mut entity = known.unwrap_or_else(|| EntityRow::new(&entity_id, now));
             entity.merge(object);
             if complete {
@@ -164,8 +196,9 @@ impl Store {
             .upserted(&mut transaction, Part::Entities, &named, complete, now)
             .await?;
         self.place_entities(&mut transaction).await?;
-        transaction.commit().await?;
+        let writing = transaction.commit().await?;
         self.forget_placements();
+        drop(writing);
         Ok(Upserted {
             renamed,
             ..upserted
@@ -175,17 +208,17 @@ impl Store {
     /// Makes the events' entities follow the registry: device and area of every entity that it knows.
     pub(super) async fn place_entities(
         &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<(), sqlx::Error> {
-        query(
-            "UPDATE event_entities SET device_id = r.device_id, area_id = r.area_id FROM (SELECT e.entity_id AS entity_id, \
-             e.device_id AS device_id, coalesce(e.area_id, d.area_id, p.area_id) AS area_id FROM entities e \
-             LEFT JOIN devices d ON d.device_id = e.device_id LEFT JOIN devices p ON p.device_id = d.parent_device_id) AS r \
-             WHERE r.entity_id = event_entities.entity_id \
-             AND (event_entities.device_id IS NOT r.device_id OR event_entities.area_id IS NOT r.area_id)",
-        )
-        .execute(connection)
-        .await?;
+        transaction: &mut Transaction,
+    ) -> Result<(), StoreFailure> {
+        transaction
+            .execute(
+                "UPDATE event_entities SET device_id = r.device_id, area_id = r.area_id FROM (SELECT e.entity_id AS entity_id, \
+                 e.device_id AS device_id, coalesce(e.area_id, d.area_id, p.area_id) AS area_id FROM entities e \
+                 LEFT JOIN devices d ON d.device_id = e.device_id LEFT JOIN devices p ON p.device_id = d.parent_device_id) AS r \
+                 WHERE r.entity_id = event_entities.entity_id AND (event_entities.device_id IS DISTINCT FROM r.device_id \
+                 OR event_entities.area_id IS DISTINCT FROM r.area_id)",
+            )
+            .await?;
         Ok(())
     }
 
@@ -198,16 +231,13 @@ impl Store {
 
     /// Entities by id.
     pub async fn entities(&self, asked: &EntityFilter) -> Result<Vec<Entity>, StoreFailure> {
-        let mut sql = QueryBuilder::new(
-            "SELECT e.*, coalesce(e.area_id, d.area_id, p.area_id) AS effective_area_id, d.device_id AS known_device, \
-             (SELECT json_group_array(s.domain || '.' || s.service_name) FROM services s WHERE s.domain = e.domain) AS available, \
-             (SELECT json_group_array(DISTINCT o.old_entity_id) FROM event_entities n JOIN renames o ON o.entity = n.id \
-             WHERE n.entity_id = e.entity_id AND o.old_entity_id <> e.entity_id) AS former \
+        let mut statement = Statement::new(
+            "SELECT e.*, coalesce(e.area_id, d.area_id, p.area_id) AS effective_area_id, d.device_id AS known_device \
              FROM entities e LEFT JOIN devices d ON d.device_id = e.device_id \
              LEFT JOIN devices p ON p.device_id = d.parent_device_id WHERE true",
         );
         if !asked.include_removed {
-            sql.push(" AND e.removed_us IS NULL");
+            statement = statement.push(" AND e.removed_us IS NULL");
         }
         for (condition, value) in [
             (" AND e.entity_id = ", &asked.entity_id),
@@ -218,81 +248,106 @@ impl Store {
                 &asked.area_id,
             ),
         ] {
-            if let Some(value) = value {
-                sql.push(condition).push_bind(value.clone());
+            statement = statement.bind_some(condition, value.as_ref());
+        }
+        let device_id = asked.device_id.as_ref().map(|id| id.to_lowercase());
+        statement = statement.bind_some(" AND lower(e.device_id) = ", device_id);
+        let rows = if let Some(label) = &asked.label {
+            // Labels are a list in a column: which of the few entities with labels have this one is found out here.
+            statement = statement.push(" AND e.labels <> '[]' ORDER BY e.entity_id");
+            let mut rows = Vec::new();
+            for row in self.database.fetch_all(statement).await? {
+                if row::texts(&row, "labels")?.contains(label) {
+                    rows.push(row);
+                }
             }
-        }
-        if let Some(device_id) = &asked.device_id {
-            sql.push(" AND lower(e.device_id) = ")
-                .push_bind(device_id.to_lowercase());
-        }
-        if let Some(label) = &asked.label {
-            sql.push(" AND EXISTS (SELECT 1 FROM json_each(e.labels) WHERE value = ")
-                .push_bind(label.clone())
-                .push(")");
-        }
-        sql.push(" ORDER BY e.entity_id LIMIT ")
-            .push_bind(i64::from(asked.limit));
-        sql.push(" OFFSET ").push_bind(i64::from(asked.offset));
-        let rows = sql.build().fetch_all(&self.sqlite().readers).await?;
-        Ok(rows.iter().map(entity).collect::<Result<_, _>>()?)
+            let page = rows.into_iter().skip(asked.offset as usize);
+            page.take(asked.limit as usize).collect()
+        } else {
+            let statement = statement
+                .push(" ORDER BY e.entity_id LIMIT ")
+                .bind(asked.limit)
+                .push(" OFFSET ")
+                .bind(asked.offset);
+            self.database.fetch_all(statement).await?
+        };
+        let entity_id = asked.entity_id.as_deref();
+        let domain = entity_id.map(domain_of).or(asked.domain.as_deref());
+        let available = self.available_services(domain).await?;
+        let former = self.former_entity_ids(entity_id).await?;
+        rows.iter()
+            .map(|row| entity(row, &available, &former))
+            .collect()
     }
 }
 
 async fn write(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     entity: EntityRow,
     now: UtcMicros,
-) -> Result<(), sqlx::Error> {
-    query(
-        "INSERT OR REPLACE INTO entities (entity_id, domain, device_id, platform, unique_id, area_id, disabled, entity_category, \
-         name, name_by_user, original_name, friendly_name, supported_features, capabilities, icon, original_icon, \
-         device_class, unit_of_measurement, aliases, labels, options, config_entry_id, registry_id, hidden_by, last_seen_us, \
-         created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-         $23, $24, $25, $26)",
-    )
-    .bind(entity.entity_id)
-    .bind(entity.domain)
-    .bind(entity.device_id)
-    .bind(entity.platform)
-    .bind(entity.unique_id)
-    .bind(entity.area_id)
-    .bind(entity.disabled)
-    .bind(entity.entity_category)
-    .bind(entity.name)
-    .bind(entity.name_by_user)
-    .bind(entity.original_name)
-    .bind(entity.friendly_name)
-    .bind(entity.supported_features)
-    .bind(entity.capabilities)
-    .bind(entity.icon)
-    .bind(entity.original_icon)
-    .bind(entity.device_class)
-    .bind(entity.unit_of_measurement)
-    .bind(entity.aliases)
-    .bind(entity.labels)
-    .bind(entity.options)
-    .bind(entity.config_entry_id)
-    .bind(entity.registry_id)
-    .bind(entity.hidden_by)
-    .bind(now.get())
-    .bind(entity.created_us)
-    .execute(connection)
-    .await?;
+) -> Result<(), StoreFailure> {
+    transaction
+        .execute(Statement::with(
+            "INSERT INTO entities (entity_id, domain, device_id, platform, unique_id, area_id, disabled, \
+             entity_category, name, name_by_user, original_name, friendly_name, supported_features, capabilities, icon, \
+             original_icon, device_class, unit_of_measurement, aliases, labels, options, config_entry_id, registry_id, \
+             hidden_by, last_seen_us, created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+             $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) ON CONFLICT (entity_id) DO UPDATE SET domain = \
+             excluded.domain, device_id = excluded.device_id, platform = excluded.platform, unique_id = \
+             excluded.unique_id, area_id = excluded.area_id, disabled = excluded.disabled, entity_category = \
+             excluded.entity_category, name = excluded.name, name_by_user = excluded.name_by_user, original_name = \
+             excluded.original_name, friendly_name = excluded.friendly_name, supported_features = \
+             excluded.supported_features, capabilities = excluded.capabilities, icon = excluded.icon, original_icon = \
+             excluded.original_icon, device_class = excluded.device_class, unit_of_measurement = \
+             excluded.unit_of_measurement, aliases = excluded.aliases, labels = excluded.labels, options = \
+             excluded.options, config_entry_id = excluded.config_entry_id, registry_id = excluded.registry_id, \
+             hidden_by = excluded.hidden_by, last_seen_us = excluded.last_seen_us, removed_us = NULL",
+            [
+                entity.entity_id.into(),
+                entity.domain.into(),
+                entity.device_id.into(),
+                entity.platform.into(),
+                entity.unique_id.into(),
+                entity.area_id.into(),
+                entity.disabled.into(),
+                entity.entity_category.into(),
+                entity.name.into(),
+                entity.name_by_user.into(),
+                entity.original_name.into(),
+                entity.friendly_name.into(),
+                entity.supported_features.into(),
+                entity.capabilities.into(),
+                entity.icon.into(),
+                entity.original_icon.into(),
+                entity.device_class.into(),
+                entity.unit_of_measurement.into(),
+                entity.aliases.into(),
+                entity.labels.into(),
+                entity.options.into(),
+                entity.config_entry_id.into(),
+                entity.registry_id.into(),
+                entity.hidden_by.into(),
+                now.get().into(),
+                entity.created_us.into(),
+            ],
+        ))
+        .await?;
     Ok(())
 }
 
-fn entity(row: &SqliteRow) -> Result<Entity, sqlx::Error> {
-    let table = EntityRow::from_row(row)?;
-    let available = row::texts(row, "available")?;
+fn entity(row: &Row, available: &Lists, former: &Lists) -> Result<Entity, StoreFailure> {
+    let table = EntityRow::read(row)?;
+    let domain = domain_of(&table.entity_id);
     Ok(Entity {
-        domain: domain_of(&table.entity_id).to_owned(),
+        available_services: available.get(domain).cloned(),
+        former_entity_ids: former.get(&table.entity_id).cloned().unwrap_or_default(),
+        domain: domain.to_owned(),
         entity_id: table.entity_id,
         // A device that is not known (yet) is no reference that a client could follow.
-        device_id: row.try_get("known_device")?,
+        device_id: row.get("known_device")?,
         platform: table.platform.unwrap_or_else(|| "unknown".to_owned()),
         unique_id: table.unique_id,
-        area_id: row.try_get("effective_area_id")?,
+        area_id: row.get("effective_area_id")?,
         disabled: table.disabled,
         config_entry_id: table.config_entry_id,
         name: table.name,
@@ -301,7 +356,6 @@ fn entity(row: &SqliteRow) -> Result<Entity, sqlx::Error> {
         friendly_name: table.friendly_name,
         supported_features: table.supported_features,
         capabilities: row::json(row, "capabilities")?,
-        available_services: (!available.is_empty()).then_some(available),
         icon: table.icon,
         original_icon: table.original_icon,
         device_class: table.device_class,
@@ -312,7 +366,6 @@ fn entity(row: &SqliteRow) -> Result<Entity, sqlx::Error> {
         entity_category: table.entity_category,
         hidden: table.hidden_by.is_some(),
         registry_id: table.registry_id,
-        former_entity_ids: row::texts(row, "former")?,
         removed_at: row::instant(row, "removed_us")?,
         timestamp: row::instant_or_default(row, "last_seen_us")?,
     })

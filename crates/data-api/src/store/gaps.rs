@@ -2,11 +2,9 @@
 
 use common::api::gaps::{Gap, GapClosure, GapReason};
 use common::instant::UtcMicros;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, QueryBuilder, Row, query};
+use database::{Row, Statement};
 
-use super::{Store, row};
-use crate::store::StoreFailure;
+use super::{Store, StoreFailure, row};
 
 /// Which gaps to list.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,22 +22,25 @@ pub struct GapFilter {
 impl Store {
     /// Writes gaps, in one transaction; a known one (same start and reason) is replaced.
     pub async fn upsert_gaps(&self, gaps: &[Gap], now: UtcMicros) -> Result<(), StoreFailure> {
-        let mut writer = self.sqlite().writer.acquire().await?;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.database.write().await?;
         for gap in gaps {
-            query(
-                "INSERT INTO gaps (start_us, end_us, reason, closed_by, rows, recorded_us) VALUES ($1, $2, $3, $4, $5, $6) \
-                 ON CONFLICT (start_us, reason) DO UPDATE SET end_us = excluded.end_us, closed_by = excluded.closed_by, \
-                 rows = excluded.rows",
-            )
-            .bind(gap.start.get())
-            .bind(gap.end.get())
-            .bind(gap.reason.as_str())
-            .bind(gap.closed_by.map(GapClosure::as_str))
-            .bind(gap.rows.map(|rows| i64::try_from(rows).unwrap_or(i64::MAX)))
-            .bind(now.get())
-            .execute(&mut *transaction)
-            .await?;
+            transaction
+                .execute(Statement::with(
+                    "INSERT INTO gaps (start_us, end_us, reason, closed_by, rows, recorded_us) VALUES ($1, $2, $3, $4, $5, $6) \
+                     ON CONFLICT (start_us, reason) DO UPDATE SET end_us = excluded.end_us, closed_by = excluded.closed_by, \
+                     rows = excluded.rows",
+                    [
+                        gap.start.get().into(),
+                        gap.end.get().into(),
+                        gap.reason.as_str().into(),
+                        gap.closed_by.map(GapClosure::as_str).into(),
+                        gap.rows
+                            .map(|rows| i64::try_from(rows).unwrap_or(i64::MAX))
+                            .into(),
+                        now.get().into(),
+                    ],
+                ))
+                .await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -47,30 +48,26 @@ impl Store {
 
     /// Gaps, latest first.
     pub async fn gaps(&self, asked: GapFilter) -> Result<Vec<Gap>, StoreFailure> {
-        let mut sql = QueryBuilder::new(
-            "SELECT start_us, end_us, reason, closed_by, rows FROM gaps WHERE true",
-        );
-        if let Some(start) = asked.start {
-            sql.push(" AND end_us >= ").push_bind(start.get());
-        }
-        if let Some(end) = asked.end {
-            sql.push(" AND start_us <= ").push_bind(end.get());
-        }
+        let mut statement =
+            Statement::new("SELECT start_us, end_us, reason, closed_by, rows FROM gaps WHERE true")
+                .bind_some(" AND end_us >= ", asked.start.map(UtcMicros::get))
+                .bind_some(" AND start_us <= ", asked.end.map(UtcMicros::get));
         if asked.open_only {
-            sql.push(" AND closed_by IS NULL");
+            statement = statement.push(" AND closed_by IS NULL");
         }
-        sql.push(" ORDER BY end_us DESC, id DESC LIMIT ")
-            .push_bind(i64::from(asked.limit));
-        let rows = sql.build().fetch_all(&self.sqlite().readers).await?;
-        Ok(rows.iter().map(gap).collect::<Result<_, _>>()?)
+        let statement = statement
+            .push(" ORDER BY end_us DESC, id DESC LIMIT ")
+            .bind(asked.limit);
+        let rows = self.database.fetch_all(statement).await?;
+        rows.iter().map(gap).collect()
     }
 }
 
-fn gap(row: &SqliteRow) -> Result<Gap, sqlx::Error> {
+fn gap(row: &Row) -> Result<Gap, StoreFailure> {
     let unknown =
         |word: &str| sqlx::Error::Decode(format!("'{word}' is not known by this version").into());
-    let reason: String = row.try_get("reason")?;
-    let closed_by: Option<String> = row.try_get("closed_by")?;
+    let reason: String = row.get("reason")?;
+    let closed_by: Option<String> = row.get("closed_by")?;
     let reasons = [
         GapReason::Disconnected,
         GapReason::NotRunning,
@@ -78,6 +75,7 @@ fn gap(row: &SqliteRow) -> Result<Gap, sqlx::Error> {
         GapReason::SpoolFull,
         GapReason::SpoolDamaged,
         GapReason::Unreadable,
+        GapReason::Damaged,
     ];
     let closures = [GapClosure::Backfill, GapClosure::Unrecoverable];
     Ok(Gap {
@@ -96,8 +94,6 @@ fn gap(row: &SqliteRow) -> Result<Gap, sqlx::Error> {
             ),
             None => None,
         },
-        rows: row
-            .try_get::<Option<i64>, _>("rows")?
-            .map(i64::unsigned_abs),
+        rows: row.get::<Option<i64>>("rows")?.map(i64::unsigned_abs),
     })
 }

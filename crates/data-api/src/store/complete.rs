@@ -1,14 +1,15 @@
 //! Complete lists of the registry: what they no longer name is marked as removed, and stays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use common::instant::UtcMicros;
-use serde_json::json;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Row, query};
+use database::{Statement, Transaction};
 
-use super::Store;
+use super::{Store, StoreFailure};
+
+/// Most ids in one statement.
+const IDS_IN_A_STATEMENT: usize = 500;
 
 /// A part of the registry of which Home Assistant has complete lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,27 +45,31 @@ impl EmptyLists {
     /// Marks what is present and not among `named`. Returns how many were marked, and how many were held back.
     async fn mark(
         &self,
-        connection: &mut SqliteConnection,
+        transaction: &mut Transaction,
         part: Part,
         named: &[String],
         now: UtcMicros,
-    ) -> Result<(usize, usize), sqlx::Error> {
-        let (count, mark) = statements(part);
-        if named.is_empty() {
-            let present: i64 = query(count).fetch_one(&mut *connection).await?.try_get(0)?;
-            let first = present > 0 && self.note(part);
-            if first {
-                return Ok((0, usize::try_from(present).unwrap_or(usize::MAX)));
-            }
+    ) -> Result<(usize, usize), StoreFailure> {
+        let (present, mark) = statements(part);
+        let rows = transaction.fetch_all(present).await?;
+        if named.is_empty() && !rows.is_empty() && self.note(part) {
+            return Ok((0, rows.len()));
         }
         self.forget(part);
-        let marked = query(mark)
-            .bind(now.get())
-            .bind(json!(named).to_string())
-            .execute(connection)
-            .await?
-            .rows_affected();
-        Ok((usize::try_from(marked).unwrap_or(usize::MAX), 0))
+        let named: HashSet<&str> = named.iter().map(String::as_str).collect();
+        let mut gone: Vec<String> = Vec::new();
+        for row in rows {
+            let id: String = row.get(0)?;
+            if !named.contains(id.as_str()) {
+                gone.push(id);
+            }
+        }
+        for ids in gone.chunks(IDS_IN_A_STATEMENT) {
+            let (set, of) = mark;
+            let statement = Statement::new(set).bind(now.get()).push(of).list(ids);
+            transaction.execute(statement.push(")")).await?;
+        }
+        Ok((gone.len(), 0))
     }
 
     /// Whether this empty list is the first one.
@@ -87,14 +92,14 @@ impl Store {
     /// What became of a list whose rows are written: a complete one marks what it does not name.
     pub(super) async fn upserted(
         &self,
-        connection: &mut SqliteConnection,
+        transaction: &mut Transaction,
         part: Part,
         named: &[String],
         complete: bool,
         now: UtcMicros,
-    ) -> Result<Upserted, sqlx::Error> {
+    ) -> Result<Upserted, StoreFailure> {
         let (removed, held_back) = if complete {
-            self.empty_lists.mark(connection, part, named, now).await?
+            self.empty_lists.mark(transaction, part, named, now).await?
         } else {
             (0, 0)
         };
@@ -107,28 +112,28 @@ impl Store {
     }
 }
 
-/// How many rows of a part are there; and what marks those that are not named.
-const fn statements(part: Part) -> (&'static str, &'static str) {
+/// What reads the ids of a part that are there; and what marks rows as removed: before the instant, and before the ids.
+const fn statements(part: Part) -> (&'static str, (&'static str, &'static str)) {
     match part {
         Part::Devices => (
-            "SELECT COUNT(*) FROM devices WHERE removed_us IS NULL",
-            "UPDATE devices SET removed_us = $1 WHERE removed_us IS NULL AND device_id NOT IN (SELECT value FROM json_each($2))",
+            "SELECT device_id FROM devices WHERE removed_us IS NULL",
+            ("UPDATE devices SET removed_us = ", " WHERE device_id IN ("),
         ),
         Part::Entities => (
-            "SELECT COUNT(*) FROM entities WHERE removed_us IS NULL",
-            "UPDATE entities SET removed_us = $1 WHERE removed_us IS NULL AND entity_id NOT IN (SELECT value FROM json_each($2))",
+            "SELECT entity_id FROM entities WHERE removed_us IS NULL",
+            ("UPDATE entities SET removed_us = ", " WHERE entity_id IN ("),
         ),
         Part::Areas => (
-            "SELECT COUNT(*) FROM areas WHERE removed_us IS NULL",
-            "UPDATE areas SET removed_us = $1 WHERE removed_us IS NULL AND area_id NOT IN (SELECT value FROM json_each($2))",
+            "SELECT area_id FROM areas WHERE removed_us IS NULL",
+            ("UPDATE areas SET removed_us = ", " WHERE area_id IN ("),
         ),
         Part::Floors => (
-            "SELECT COUNT(*) FROM floors WHERE removed_us IS NULL",
-            "UPDATE floors SET removed_us = $1 WHERE removed_us IS NULL AND floor_id NOT IN (SELECT value FROM json_each($2))",
+            "SELECT floor_id FROM floors WHERE removed_us IS NULL",
+            ("UPDATE floors SET removed_us = ", " WHERE floor_id IN ("),
         ),
         Part::Labels => (
-            "SELECT COUNT(*) FROM labels WHERE removed_us IS NULL",
-            "UPDATE labels SET removed_us = $1 WHERE removed_us IS NULL AND label_id NOT IN (SELECT value FROM json_each($2))",
+            "SELECT label_id FROM labels WHERE removed_us IS NULL",
+            ("UPDATE labels SET removed_us = ", " WHERE label_id IN ("),
         ),
     }
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use common::entity::domain_of;
 use common::instant::UtcMicros;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Row, query};
+use database::Transaction;
 
+use crate::store::StoreFailure;
 use crate::store::reported::{Object, first_text, instant};
 
 /// When a name stopped to be an entity's.
@@ -30,21 +30,20 @@ pub(super) struct Detected {
 
 /// Entries that are known under another id: by the registry's own id of them, else by integration and unique id.
 pub(super) async fn detect(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     sent: &[Object],
-) -> Result<Vec<Detected>, sqlx::Error> {
-    let rows = query(
-        "SELECT entity_id, registry_id, platform, unique_id FROM entities ORDER BY removed_us IS NULL",
-    )
-    .fetch_all(connection)
-    .await?;
+) -> Result<Vec<Detected>, StoreFailure> {
+    let rows = transaction
+        .fetch_all(
+            "SELECT entity_id, registry_id, platform, unique_id FROM entities ORDER BY removed_us IS NULL",
+        )
+        .await?;
     let mut by_id: HashMap<String, String> = HashMap::new();
     let mut by_key: HashMap<(String, String, String), String> = HashMap::new();
     for row in rows {
-        let entity_id: String = row.try_get(0)?;
-        let (platform, unique): (Option<String>, Option<String>) =
-            (row.try_get(2)?, row.try_get(3)?);
-        if let Some(id) = row.try_get::<Option<String>, _>(1)? {
+        let entity_id: String = row.get(0)?;
+        let (platform, unique): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
+        if let Some(id) = row.get::<Option<String>>(1)? {
             by_id.insert(id, entity_id);
         } else if let (Some(platform), Some(unique)) = (platform, unique) {
             let domain = domain_of(&entity_id).to_owned();

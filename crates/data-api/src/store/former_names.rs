@@ -8,8 +8,7 @@ use common::api::events::Origin;
 use common::entity::EntityId;
 use database::Transaction;
 
-use super::Store;
-use crate::store::{StoreFailure, ValidEvent};
+use super::{Store, StoreFailure, ValidEvent};
 
 /// Names that entities had before, one for each rename that ever happened.
 #[derive(Debug, Default)]
@@ -26,12 +25,13 @@ struct Former {
 
 impl FormerNames {
     async fn read(transaction: &mut Transaction) -> Result<Self, StoreFailure> {
-        let rows = transaction.fetch_all(
-            "SELECT r.old_entity_id, r.until_us, n.entity_id, \
-             EXISTS (SELECT 1 FROM event_entities c WHERE c.entity_id = r.old_entity_id) \
-             FROM renames r JOIN event_entities n ON n.id = r.entity ORDER BY r.old_entity_id, r.until_us",
-        )
-        .await?;
+        let rows = transaction
+            .fetch_all(
+                "SELECT r.old_entity_id, r.until_us, n.entity_id, \
+                 EXISTS (SELECT 1 FROM event_entities c WHERE c.entity_id = r.old_entity_id) \
+                 FROM renames r JOIN event_entities n ON n.id = r.entity ORDER BY r.old_entity_id, r.until_us",
+            )
+            .await?;
         let mut names: HashMap<String, Former> = HashMap::new();
         for row in rows {
             let (until, now): (i64, String) = (row.get(1)?, row.get(2)?);
@@ -70,7 +70,7 @@ impl FormerNames {
 
 impl Store {
     /// The batch with every event under the name that its entity has now.
-    pub(in crate::store) async fn under_names_of_now<'a>(
+    pub(super) async fn under_names_of_now<'a>(
         &self,
         transaction: &mut Transaction,
         batch: &'a [ValidEvent],
