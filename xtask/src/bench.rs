@@ -5,6 +5,7 @@ mod home_assistant;
 mod ingest;
 mod latency;
 mod services;
+mod store;
 mod usage;
 
 use clap::Subcommand;
@@ -13,10 +14,13 @@ use clap::Subcommand;
 pub(crate) enum Bench {
     /// Events of a flooding server, through websocket-ingestion and data-api, into committed rows
     Ingest(ingest::Options),
+    /// Bytes, rows a second and times of questions of data-api's store, beside other databases
+    Store(store::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     match bench {
         Bench::Ingest(options) => ingest::run(options),
+        Bench::Store(options) => store::run(options),
     }
 }

@@ -47,11 +47,16 @@ impl Peer {
         self.ask("GET", path, None)
     }
 
-    pub(crate) fn post(&self, path: &str, body: &str) -> anyhow::Result<Answer> {
-        self.ask("POST", path, Some(body))
+    /// Posts lines of JSON.
+    pub(crate) fn post_lines(&self, path: &str, lines: &str) -> anyhow::Result<Answer> {
+        self.ask("POST", path, Some(("application/x-ndjson", lines)))
     }
 
-    fn ask(&self, method: &str, path: &str, body: Option<&str>) -> anyhow::Result<Answer> {
+    pub(crate) fn post(&self, path: &str, body: &str) -> anyhow::Result<Answer> {
+        self.ask("POST", path, Some(("application/json", body)))
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<(&str, &str)>) -> anyhow::Result<Answer> {
         let mut request = format!(
             "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{}\r\n",
             self.port
@@ -59,17 +64,44 @@ impl Peer {
         if let Some(key) = &self.key {
             write!(request, "Authorization: Bearer {key}\r\n")?;
         }
-        if let Some(body) = body {
+        if let Some((kind, body)) = body {
             let length = body.len();
             write!(
                 request,
-                "Content-Type: application/json\r\nContent-Length: {length}\r\n"
+                "Content-Type: {kind}\r\nContent-Length: {length}\r\n"
             )?;
         }
-        write!(request, "\r\n{}", body.unwrap_or_default())?;
+        write!(request, "\r\n{}", body.map_or("", |(_, body)| body))?;
         let shown = || format!("{method} http://127.0.0.1:{}{path}", self.port);
         let answer = self.exchange(request.as_bytes()).with_context(shown)?;
         Answer::parse(&answer).with_context(shown)
+    }
+
+    /// Lines of an answer that may be larger than memory; it is an error if it does not end well.
+    pub(crate) fn count_lines(&self, path: &str) -> anyhow::Result<u64> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        let key = self.key.as_deref().unwrap_or_default();
+        write!(
+            stream,
+            "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{}\r\nAuthorization: Bearer {key}\r\n\r\n",
+            self.port
+        )?;
+        let (mut chunk, mut lines) = (vec![0; 256 * 1024], 0);
+        let mut head = Vec::new();
+        loop {
+            let read = stream.read(&mut chunk)?;
+            if read == 0 {
+                break;
+            }
+            if head.len() < 15 {
+                head.extend_from_slice(&chunk[..read.min(15)]);
+            }
+            lines += chunk[..read].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        ensure!(head.contains(" 200"), "GET {path}: {head}");
+        Ok(lines)
     }
 
     fn exchange(&self, request: &[u8]) -> anyhow::Result<Vec<u8>> {

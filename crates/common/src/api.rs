@@ -1,9 +1,17 @@
 //! Request and response bodies of data-api: the only definition of each, used by the server and by its client.
 
+pub mod activity;
+pub mod alerts;
+pub mod analytics;
 pub mod backup;
+pub mod cause;
+pub mod energy;
+pub mod event_summaries;
 pub mod events;
 pub mod gaps;
+pub mod history;
 pub mod home;
+pub mod integrations;
 pub mod keys;
 pub mod places;
 pub mod registry;

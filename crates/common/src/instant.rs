@@ -33,6 +33,8 @@ impl std::error::Error for InvalidInstant {}
 const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_207_200_000_000;
 
 impl UtcMicros {
+    /// The first instant that can be shown, in the year 1.
+    pub const MIN: Self = Self(*RANGE.start());
     /// The last instant that can be shown, in the year 9999.
     pub const MAX: Self = Self(*RANGE.end());
 

@@ -1,6 +1,7 @@
 //! Devices, entities, areas, floors, labels and services.
 
 use common::api::home::Home;
+use common::api::integrations::IntegrationList;
 use common::api::places::{AreaList, FloorList, LabelList};
 use common::api::registry::{
     DeviceList, EntityList, Rename, RenameReply, ServiceList, UpsertReply,
@@ -15,6 +16,9 @@ const ENTITIES: u32 = 10_000;
 /// Most devices that one list holds.
 const DEVICES: u32 = 1_000;
 
+/// Most integrations that one list holds.
+const INTEGRATIONS: u32 = 1_000;
+
 /// A part of the registry, as Home Assistant sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registry {
@@ -28,6 +32,8 @@ pub enum Registry {
     Floors,
     /// `config/label_registry/list`
     Labels,
+    /// `config_entries/get`
+    ConfigEntries,
     /// `get_services`
     Services,
     /// `get_config`
@@ -43,6 +49,7 @@ impl Registry {
             Self::Areas => "areas",
             Self::Floors => "floors",
             Self::Labels => "labels",
+            Self::ConfigEntries => "config_entries",
             Self::Services => "services",
             Self::Home => "home",
         }
@@ -73,6 +80,7 @@ impl DataApi {
             | Registry::Areas
             | Registry::Floors
             | Registry::Labels
+            | Registry::ConfigEntries
             | Registry::Services => format!("/internal/{}/bulk_upsert", part.as_str()),
         };
         let mut request = self.request(Method::POST, &path)?;
@@ -126,6 +134,15 @@ impl DataApi {
     pub async fn labels(&self) -> Result<LabelList, CallFailed> {
         self.json(self.request(Method::GET, "/api/v1/labels")?)
             .await
+    }
+
+    /// All integrations that were set up.
+    pub async fn integrations(&self) -> Result<IntegrationList, CallFailed> {
+        self.json(
+            self.request(Method::GET, "/api/integrations")?
+                .query(&[("limit", INTEGRATIONS)]),
+        )
+        .await
     }
 
     /// All services, or those of one domain.

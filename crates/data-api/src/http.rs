@@ -3,20 +3,27 @@
 mod auth;
 mod backup;
 mod counters;
+mod derived;
+mod event_id;
+mod event_summaries;
 mod events;
 mod gaps;
+mod history;
 mod home;
 mod ingest;
 mod instant;
+mod integrations;
 mod keys;
 mod not_built;
 mod places;
+mod query_list;
 mod rate_limit;
 mod registry;
 mod registry_in;
 mod relations;
 mod router;
 mod status;
+mod trace;
 pub(crate) mod trusted_proxies;
 
 use std::sync::Arc;

@@ -2,9 +2,12 @@
 
 mod app;
 mod backup;
+mod cause;
 mod command;
 mod config;
+mod context;
 mod hex;
+mod history;
 mod http;
 mod integrity;
 mod keys;

@@ -3,22 +3,26 @@
 mod areas;
 mod change;
 mod complete;
+mod config_entries;
 pub mod context_key;
 mod counts;
 mod device_kind;
 mod devices;
 mod dictionary;
 mod entities;
+mod event_counts;
 mod events;
 mod filter;
 mod floors;
 mod former_names;
 mod gaps;
+mod history;
 mod home;
 mod ingest;
 mod inline_state;
 mod keys;
 mod labels;
+mod platforms;
 mod postgres;
 mod renames;
 pub mod reported;
@@ -50,8 +54,10 @@ pub use database::failure::StoreFailure;
 pub use device_kind::DeviceKind;
 pub use devices::DeviceFilter;
 pub use entities::EntityFilter;
+pub use event_counts::NewestRow;
 pub use events::{Page, Scanned};
 pub use gaps::GapFilter;
+pub(crate) use history::Words;
 pub use keys::{Added, StoredKey};
 pub use services::ReportedService;
 pub use writer::EventWriter;
@@ -80,9 +86,6 @@ pub struct Store {
 impl Store {
     /// Opens the database, makes a file where there is none, and brings its tables up to date.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
-        if matches!(url, DatabaseUrl::Postgres(_)) {
-            return Err(CannotOpen::Unsupported);
-        }
         Ok(Self {
             database: Database::open(url, MIGRATIONS).await?,
             partitions: Partitions::default(),
@@ -95,6 +98,11 @@ impl Store {
     /// Whether the store can be written to now.
     pub async fn check(&self) -> Result<(), StoreFailure> {
         self.database.check().await
+    }
+
+    /// `sqlite` or `postgresql`.
+    pub fn engine(&self) -> &'static str {
+        self.database.name()
     }
 
     /// Bytes on disk.

@@ -48,9 +48,6 @@ pub enum CannotOpen {
         #[source]
         failure: StoreFailure,
     },
-    /// A database of this kind is not supported by the service.
-    #[error("this version keeps its tables in SQLite: use sqlite://PATH")]
-    Unsupported,
     /// The server cannot be used.
     #[error("cannot use the database at {address}: {failure}{}", cause(failure))]
     Server {
@@ -81,7 +78,7 @@ impl CannotOpen {
                 }
                 _ => false,
             },
-            Self::Folder { .. } | Self::Unsupported | Self::Server { .. } => false,
+            Self::Folder { .. } | Self::Server { .. } => false,
         }
     }
 }

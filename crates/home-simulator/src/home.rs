@@ -156,6 +156,11 @@ impl Home {
         registry::devices(self.seed)
     }
 
+    /// Answer to `config_entries/get`.
+    pub fn config_entries(&self) -> Value {
+        registry::config_entries(self.seed)
+    }
+
     /// Answer to `config/area_registry/list`.
     pub fn area_registry() -> Value {
         registry::areas()

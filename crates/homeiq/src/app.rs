@@ -137,18 +137,6 @@ impl Service for Homeiq {
         None
     }
 
-    fn commands() -> Vec<clap::Command> {
-        data_api::commands()
-    }
-
-    async fn command(
-        name: &str,
-        arguments: clap::ArgMatches,
-        config: Config,
-    ) -> Result<String, Failure> {
-        data_api::command(name, arguments, config.data_api).await
-    }
-
     async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {
         App::start(config, &tasks, Clock::system()).await?;
         Ok(())

@@ -129,6 +129,7 @@ mod tests {
             areas: vec![],
             floors: None,
             labels: None,
+            config_entries: None,
             services: Value::Null,
             home: Value::Null,
         };

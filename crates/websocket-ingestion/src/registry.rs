@@ -1,4 +1,4 @@
-//! Devices, entities, areas, floors, labels and services: read from Home Assistant, handed to data-api.
+//! Devices, entities, areas, floors, labels, configuration entries and services: read from Home Assistant, handed to data-api.
 
 use common::api::registry::{Rename, UpsertReply};
 use common::retry::RetryPolicy;
@@ -19,6 +19,8 @@ pub(crate) struct Registries {
     pub(crate) floors: Option<Vec<Value>>,
     /// None: this version of Home Assistant has no labels.
     pub(crate) labels: Option<Vec<Value>>,
+    /// None: the token is not of an administrator.
+    pub(crate) config_entries: Option<Vec<Value>>,
     /// `{domain: {service: {…}}}`
     pub(crate) services: Value,
     /// `get_config`
@@ -54,7 +56,7 @@ pub(crate) async fn read(calls: &Calls) -> Result<Registries, CallFailed> {
     let list_if_known = async |command: &str| match list(command).await {
         Ok(list) => Ok(Some(list)),
         Err(CallFailed::Refused(error)) => {
-            tracing::debug!(command, %error, "Home Assistant has no such list");
+            tracing::debug!(command, %error, "Home Assistant does not give this list");
             Ok(None)
         }
         Err(error) => Err(error),
@@ -67,6 +69,7 @@ pub(crate) async fn read(calls: &Calls) -> Result<Registries, CallFailed> {
         areas: list("config/area_registry/list").await?,
         floors: list_if_known("config/floor_registry/list").await?,
         labels: list_if_known("config/label_registry/list").await?,
+        config_entries: list_if_known("config_entries/get").await?,
         services: serde_json::from_str(calls.call(json!({"type": "get_services"})).await?.get())?,
         home,
     })
@@ -93,6 +96,7 @@ pub(crate) async fn hand_over(
         (Registry::Areas, json!(registries.areas)),
         (Registry::Devices, json!(registries.devices)),
         (Registry::Entities, json!(registries.entities)),
+        (Registry::ConfigEntries, json!(registries.config_entries)),
         (Registry::Services, registries.services.clone()),
     ] {
         if body.is_null() {
@@ -101,7 +105,7 @@ pub(crate) async fn hand_over(
         if part == Registry::Entities && !renames.is_empty() {
             tell(shared, renames).await;
         }
-        let is_list = !matches!(part, Registry::Home | Registry::Services);
+        let is_list = part != Registry::Home;
         let mut delay = RetryPolicy::SIBLING.start();
         let reply = loop {
             let whole = complete && is_list;
@@ -211,6 +215,7 @@ mod tests {
                 areas: vec![],
                 floors: None,
                 labels: None,
+                config_entries: None,
                 services: Value::Null,
                 home: home.clone(),
             };

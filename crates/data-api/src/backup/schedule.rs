@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Backups;
 
-/// The machine's clock may be set while we sleep; so we look at it at least this often.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// The clock may be set while we sleep; so we look at it at least this often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// Makes one whenever it is due, until told to stop. One that fails does not end the others: why is in the log and in the list.
 pub(crate) async fn keep(

@@ -8,12 +8,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use common::api::events::{Event, EventStats, MAX_PAGE_ROWS, NEXT_CURSOR_HEADER};
 use common::http::extract::{Path, Query};
 use common::http::problem::Problem;
-use common::instant::UtcMicros;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::instant::{QueryInstant, period_seconds};
-use super::{Api, store_problem};
+use super::{Api, event_id, store_problem};
 use crate::store::{Cursor, EventFilter};
 
 /// Rows when `limit` is not said.
@@ -55,6 +54,12 @@ pub(super) struct EventParams {
     cursor: Option<String>,
     /// `true` leaves attributes out, for readers that need states only.
     no_attributes: Option<bool>,
+    /// Taken for clients of the replaced service; changes nothing.
+    #[serde(rename = "service")]
+    _service: Option<String>,
+    /// Taken for clients of the replaced service; changes nothing.
+    #[serde(rename = "home_type")]
+    _home_type: Option<String>,
 }
 
 /// An empty value counts as not said.
@@ -141,25 +146,14 @@ pub(super) async fn entities(State(api): State<Api>) -> Result<Json<Vec<String>>
 
 /// One state change.
 #[utoipa::path(get, path = "/api/v1/events/{event_id}", tag = "events", security(("key" = [])),
-    params(("event_id" = String, Path, description = "`<entity_id>@<microseconds>`, as in `id` of the list")),
+    params(("event_id" = String, Path, description = "`<entity_id>@<microseconds>`, as in `id` of the list; or the id of a context, for \
+        the first event of it; or `event_<unix seconds>_<entity id with _ for the dot>`")),
     responses((status = 200, body = Event, description = "The event"), (status = 404, description = "There is none")))]
 pub(super) async fn one(
     State(api): State<Api>,
     Path(event_id): Path<String>,
 ) -> Result<Json<Event>, Problem> {
-    let missing = || Problem::not_found(format!("Event {event_id} not found"));
-    let (entity_id, at) = event_id
-        .rsplit_once('@')
-        .and_then(|(entity_id, micros)| {
-            Some((entity_id, UtcMicros::new(micros.parse().ok()?).ok()?))
-        })
-        .ok_or_else(missing)?;
-    api.store
-        .event(entity_id, at)
-        .await
-        .map_err(store_problem)?
-        .map(Json)
-        .ok_or_else(missing)
+    event_id::find(&api, &event_id).await.map(Json)
 }
 
 /// Which period to count.
@@ -168,6 +162,9 @@ pub(super) async fn one(
 pub(super) struct StatsParams {
     /// Such as `15m`, `1h` (the default), `24h`, `7d`.
     period: Option<String>,
+    /// Taken for clients of the replaced service; changes nothing.
+    #[serde(rename = "service")]
+    _service: Option<String>,
 }
 
 /// Counts of a period, and of the whole store.

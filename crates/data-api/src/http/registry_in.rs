@@ -1,4 +1,4 @@
-//! `POST /internal/{devices,entities,areas,floors,labels,services}/bulk_upsert`: registries as Home Assistant has them.
+//! `POST /internal/{devices,entities,areas,floors,labels,config_entries,services}/bulk_upsert`: registries as Home Assistant has them.
 //!
 //! A row that cannot be used never fails its batch: it is left out and counted in `skipped`. With `complete=true` the list is all there
 //! is: what it does not name is marked as removed. Without it, what is not named stays as it is.
@@ -178,6 +178,24 @@ pub(super) async fn labels(
     Ok(reply(&api, "labels", upserted, skipped))
 }
 
+/// Takes configuration entries (`config_entries/get`).
+#[utoipa::path(post, path = "/internal/config_entries/bulk_upsert", tag = "internal", params(Listing), security(("key" = [])),
+    request_body = Vec<Object>, responses((status = 200, body = UpsertReply, description = "Committed")))]
+pub(super) async fn config_entries(
+    State(api): State<Api>,
+    Query(listing): Query<Listing>,
+    Body(body): Body<Value>,
+) -> Result<Json<UpsertReply>, Problem> {
+    let (sent, skipped) = objects(body, "config_entries")?;
+    let upserted = api
+        .store
+        .upsert_config_entries(&sent, listing.complete, api.clock.now())
+        .await
+        .map_err(store_problem)?;
+    let skipped = skipped + sent.len() - upserted.rows;
+    Ok(reply(&api, "config_entries", upserted, skipped))
+}
+
 /// Takes entities that got another id, as Home Assistant told it, in that order. Their events stay in one line. What is known already, or
 /// does not fit what is known, is passed over: the next complete list of entities shows the same by the ids of the registry.
 #[utoipa::path(post, path = "/internal/entities/renames", tag = "internal", security(("key" = [])), request_body = Vec<Rename>,
@@ -201,23 +219,21 @@ pub(super) async fn renames(
 }
 
 /// Takes services: `{domain: {service: {…}}}` as the WebSocket sends them, `[{domain, services}]` as REST does, or either
-/// under `services`.
-#[utoipa::path(post, path = "/internal/services/bulk_upsert", tag = "internal", security(("key" = [])),
+/// under `services`. What a complete list does not name is deleted; an empty one deletes nothing.
+#[utoipa::path(post, path = "/internal/services/bulk_upsert", tag = "internal", params(Listing), security(("key" = [])),
     request_body = Object, responses((status = 200, body = UpsertReply, description = "Committed"),
         (status = 422, description = "Neither form")))]
 pub(super) async fn services(
     State(api): State<Api>,
+    Query(listing): Query<Listing>,
     Body(body): Body<Value>,
 ) -> Result<Json<UpsertReply>, Problem> {
     let (services, skipped) = flatten(body)?;
-    api.store
-        .upsert_services(&services, api.clock.now())
+    let upserted = api
+        .store
+        .upsert_services(&services, listing.complete, api.clock.now())
         .await
         .map_err(store_problem)?;
-    let upserted = Upserted {
-        rows: services.len(),
-        ..Upserted::default()
-    };
     Ok(reply(&api, "services", upserted, skipped))
 }
 

@@ -14,8 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, backup, counters, events, gaps, home, ingest, keys, not_built, places, registry,
-    registry_in, relations, status,
+    Api, auth, backup, counters, events, gaps, history, home, ingest, integrations, keys,
+    not_built, places, registry, registry_in, relations, status,
 };
 
 #[derive(OpenApi)]
@@ -93,6 +93,7 @@ fn read_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(events::list))
         .routes(routes!(events::stats))
+        .merge(super::derived::read_routes())
         .routes(routes!(events::one))
         .routes(routes!(home::show))
         .routes(routes!(events::entities))
@@ -108,7 +109,13 @@ fn read_routes() -> OpenApiRouter<Api> {
         .routes(routes!(places::old_labels))
         .routes(routes!(registry::services))
         .routes(routes!(registry::service))
+        .merge(history_routes())
         .merge(related_routes())
+}
+
+/// What was, beyond lists of events.
+fn history_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(history::show))
 }
 
 /// The registry under more names, and how its parts belong together. Fixed names win over ids.
@@ -124,6 +131,9 @@ fn related_routes() -> OpenApiRouter<Api> {
         .routes(routes!(relations::by_config_entry))
         .routes(routes!(relations::siblings))
         .routes(routes!(relations::device))
+        .routes(routes!(integrations::list))
+        .routes(routes!(integrations::analytics))
+        .routes(routes!(integrations::performance))
 }
 
 /// Routes for who may send events and registries.
@@ -135,6 +145,7 @@ fn ingest_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry_in::areas))
         .routes(routes!(registry_in::floors))
         .routes(routes!(registry_in::labels))
+        .routes(routes!(registry_in::config_entries))
         .routes(routes!(registry_in::renames))
         .routes(routes!(registry_in::services))
         .routes(routes!(home::report))

@@ -74,10 +74,17 @@ pub(super) async fn health(State(api): State<Api>) -> (StatusCode, Json<Value>) 
     let latency_ms = begun.elapsed().as_secs_f64() * 1000.0;
     let size = api.store.size_bytes().await.unwrap_or_default();
     metrics::gauge!("homeiq_db_size_bytes").set(size as f64);
-    let sqlite = match &totals {
+    let engine = api.store.engine();
+    let database = match &totals {
         Ok(_) => {
-            json!({"status": "healthy", "journal_mode": "wal", "wal_enabled": true, "connection": "ok",
-            "database_size_mb": (size as f64 / 1e4).round() / 100.0})
+            let megabytes = (size as f64 / 1e4).round() / 100.0;
+            let mut healthy =
+                json!({"status": "healthy", "connection": "ok", "database_size_mb": megabytes});
+            if engine == "sqlite" {
+                healthy["journal_mode"] = json!("wal");
+                healthy["wal_enabled"] = json!(true);
+            }
+            healthy
         }
         Err(failure) => {
             tracing::error!(
@@ -123,7 +130,7 @@ pub(super) async fn health(State(api): State<Api>) -> (StatusCode, Json<Value>) 
         "rate_limiter": {"total_requests": limiter.asked, "rate_limited_requests": limiter.refused,
             "rate_limit_percentage": percent(limiter.refused, limiter.asked), "active_ips": limiter.addresses,
             "rate_per_minute": limiter.per_minute, "burst_size": limiter.burst},
-        "dependencies": {"sqlite": sqlite},
+        "dependencies": {engine: database},
         "checks": [{"name": "database", "status": if code == StatusCode::OK { "ok" } else { "down" }, "latency_ms": latency_ms}],
         "authentication": {"api_key_required": !api.allow_anonymous},
         "events": events,

@@ -19,6 +19,7 @@ pub(super) enum Part {
     Areas,
     Floors,
     Labels,
+    ConfigEntries,
 }
 
 /// What became of the rows of one list.
@@ -134,6 +135,13 @@ const fn statements(part: Part) -> (&'static str, (&'static str, &'static str)) 
         Part::Labels => (
             "SELECT label_id FROM labels WHERE removed_us IS NULL",
             ("UPDATE labels SET removed_us = ", " WHERE label_id IN ("),
+        ),
+        Part::ConfigEntries => (
+            "SELECT entry_id FROM config_entries WHERE removed_us IS NULL",
+            (
+                "UPDATE config_entries SET removed_us = ",
+                " WHERE entry_id IN (",
+            ),
         ),
     }
 }

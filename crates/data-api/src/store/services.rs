@@ -1,9 +1,12 @@
 //! Services (actions) that Home Assistant offers.
 
+use std::collections::HashSet;
+
 use common::api::registry::Service;
 use common::instant::UtcMicros;
-use database::{Row, Statement};
+use database::{Row, Statement, Transaction};
 
+use super::complete::Upserted;
 use super::reported::{Object, text};
 use super::row::Lists;
 use super::{Store, StoreFailure, row};
@@ -20,12 +23,13 @@ pub struct ReportedService {
 }
 
 impl Store {
-    /// Writes services, in one transaction; known ones are overwritten, others stay.
+    /// Writes services, in one transaction; known ones are overwritten. What a complete list does not name is deleted, otherwise it stays.
     pub async fn upsert_services(
         &self,
         services: &[ReportedService],
+        complete: bool,
         now: UtcMicros,
-    ) -> Result<(), StoreFailure> {
+    ) -> Result<Upserted, StoreFailure> {
         let mut transaction = self.database.write().await?;
         for service in services {
             let json = |key| {
@@ -54,8 +58,16 @@ impl Store {
                 ))
                 .await?;
         }
+        let mut upserted = Upserted {
+            rows: services.len(),
+            ..Upserted::default()
+        };
+        // A Home Assistant always has services of its own: an empty list is none to believe.
+        if complete && !services.is_empty() {
+            upserted.removed = delete_others(&mut transaction, services).await?;
+        }
         transaction.commit().await?;
-        Ok(())
+        Ok(upserted)
     }
 
     /// Services by domain and name: all, those of a domain, or one.
@@ -88,6 +100,34 @@ impl Store {
         }
         Ok(available)
     }
+}
+
+/// Deletes the services that are not among `services`; how many those were.
+async fn delete_others(
+    transaction: &mut Transaction,
+    services: &[ReportedService],
+) -> Result<usize, StoreFailure> {
+    let named: HashSet<(&str, &str)> = services
+        .iter()
+        .map(|service| (service.domain.as_str(), service.service_name.as_str()))
+        .collect();
+    let known = transaction
+        .fetch_all("SELECT domain, service_name FROM services")
+        .await?;
+    let mut deleted = 0;
+    for row in &known {
+        let (domain, name): (String, String) = (row.get(0)?, row.get(1)?);
+        if !named.contains(&(domain.as_str(), name.as_str())) {
+            deleted += 1;
+            transaction
+                .execute(Statement::with(
+                    "DELETE FROM services WHERE domain = $1 AND service_name = $2",
+                    [domain.into(), name.into()],
+                ))
+                .await?;
+        }
+    }
+    Ok(deleted)
 }
 
 fn service(row: &Row) -> Result<Service, StoreFailure> {

@@ -247,14 +247,10 @@ async fn a_wish_that_makes_no_sense_is_refused_with_its_reason() {
 
 /// Runs the program beside the running service, on the same database.
 fn program(home: &Home, arguments: &[&str]) -> (bool, String) {
-    let database = format!(
-        "sqlite://{}",
-        home.folder.path().join("homeiq.db").display()
-    );
     let done = std::process::Command::new(env!("CARGO_BIN_EXE_data-api"))
         .args(arguments)
         .env_clear()
-        .env("DATABASE_URL", database)
+        .env("DATABASE_URL", &home.folder.database)
         .output()
         .unwrap();
     let text = [done.stdout, done.stderr].concat();

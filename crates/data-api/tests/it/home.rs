@@ -12,9 +12,56 @@ use data_api::{App, Config};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_support::Postgres;
 use url::Url;
 
 pub(crate) const KEY: &str = "key-of-this-test";
+
+/// The database that this program is for, as `/health` names it.
+pub(crate) fn engine() -> &'static str {
+    match env!("CARGO_CRATE_NAME") {
+        "postgres" => "postgresql",
+        _ => "sqlite",
+    }
+}
+
+/// Where the tables are, with what else a data-api keeps.
+pub(crate) struct Place {
+    folder: TempDir,
+    /// `DATABASE_URL`.
+    pub(crate) database: String,
+    _server: Option<Postgres>,
+}
+
+impl Place {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        if engine() == "sqlite" {
+            return Self::of(folder);
+        }
+        let server = Postgres::start().await.unwrap();
+        let database = server.create_owned_database("home").await.unwrap();
+        Self {
+            folder,
+            database,
+            _server: Some(server),
+        }
+    }
+
+    /// A folder with a SQLite file, or with nothing.
+    pub(crate) fn of(folder: TempDir) -> Self {
+        let database = format!("sqlite://{}", folder.path().join("homeiq.db").display());
+        Self {
+            folder,
+            database,
+            _server: None,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
 
 /// A running data-api.
 pub(crate) struct Home {
@@ -22,8 +69,7 @@ pub(crate) struct Home {
     pub(crate) client: data_api_client::DataApi,
     pub(crate) http: reqwest::Client,
     tasks: Tasks,
-    pub(crate) folder: TempDir,
-    pub(crate) clock: Clock,
+    pub(crate) folder: Place,
 }
 
 /// The instant at which all tests happen.
@@ -37,28 +83,23 @@ impl Home {
     }
 
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
-        Self::at(tempfile::tempdir().unwrap(), settings).await
+        Self::at(Place::new().await, settings).await
     }
 
     /// The same, with the clock that it goes by.
     pub(crate) async fn with_clock(settings: &[(&str, &str)]) -> (Self, Clock) {
         let clock = Clock::manual(now());
-        let folder = tempfile::tempdir().unwrap();
-        (Self::start(folder, settings, clock.clone()).await, clock)
+        let home = Self::start(Place::new().await, settings, clock.clone()).await;
+        (home, clock)
     }
 
-    pub(crate) async fn at(folder: TempDir, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn at(folder: Place, settings: &[(&str, &str)]) -> Self {
         Self::start(folder, settings, Clock::manual(now())).await
     }
 
-    /// The same at another instant.
-    pub(crate) async fn on(folder: TempDir, settings: &[(&str, &str)], now: UtcMicros) -> Self {
-        Self::start(folder, settings, Clock::manual(now)).await
-    }
-
-    async fn start(folder: TempDir, settings: &[(&str, &str)], clock: Clock) -> Self {
+    async fn start(folder: Place, settings: &[(&str, &str)], clock: Clock) -> Self {
         let (tasks, _ends) = Tasks::new();
-        let app = App::start(config(folder.path(), settings), &tasks, clock.clone())
+        let app = App::start(config(&folder.database, settings), &tasks, clock)
             .await
             .unwrap();
         let url = Url::parse(&format!("http://{}", app.address)).unwrap();
@@ -77,12 +118,11 @@ impl Home {
             http,
             tasks,
             folder,
-            clock,
         }
     }
 
-    /// Stops it in order and hands over its folder.
-    pub(crate) async fn stop(self) -> TempDir {
+    /// Stops it in order and hands over its place.
+    pub(crate) async fn stop(self) -> Place {
         assert!(
             self.tasks.stop(Duration::from_secs(10)).await,
             "still running: {:?}",
@@ -106,11 +146,10 @@ impl Home {
     }
 }
 
-pub(crate) fn config(folder: &Path, settings: &[(&str, &str)]) -> Config {
-    let database = format!("sqlite://{}", folder.join("homeiq.db").display());
+pub(crate) fn config(database: &str, settings: &[(&str, &str)]) -> Config {
     let pairs = [
         ("DATA_API_PORT", "0"),
-        ("DATABASE_URL", &database),
+        ("DATABASE_URL", database),
         ("DATA_API_KEY", KEY),
     ];
     let mut env = Env::from_pairs(pairs.iter().chain(settings).copied());

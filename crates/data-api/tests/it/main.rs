@@ -1,4 +1,6 @@
-//! data-api as its clients meet it: a real server, a real database file, the real client.
+//! data-api as its clients meet it: a real server, a real database, the real client.
+//!
+//! The same tests run twice: on SQLite as this program, on PostgreSQL as `tests/postgres`.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,23 +9,22 @@
 
 mod access;
 mod auth;
-mod backup;
 mod client;
-mod disk;
-mod disk_full;
+mod event_summaries;
 mod events;
 mod gaps;
-mod home;
+mod history;
+pub(crate) mod home;
 mod ingest;
+mod integrations;
 mod metrics;
 mod names_change_hands;
 mod not_built;
+mod pages;
 mod places;
-mod program;
-mod registry;
+pub(crate) mod registry;
 mod relations;
 mod removed;
-mod renames;
+pub(crate) mod renames;
 mod restart;
-mod salvage;
-mod sudden_end;
+mod trace;

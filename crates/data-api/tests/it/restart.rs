@@ -32,9 +32,8 @@ async fn everything_acknowledged_is_there_after_a_restart() {
 async fn a_port_in_use_is_told_with_the_setting_that_helps() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let folder = tempfile::tempdir().unwrap();
     let (tasks, _ends) = Tasks::new();
-    let config = config(folder.path(), &[("DATA_API_PORT", &port)]);
+    let config = config("sqlite://never-made.db", &[("DATA_API_PORT", &port)]);
     // The later pair wins, as in a process.
     let told = App::start(config, &tasks, Clock::manual(now()))
         .await

@@ -1,4 +1,6 @@
-//! Entity, device, area, floor and label registries in Home Assistant's shapes.
+//! Entity, device, area, floor and label registries and configuration entries in Home Assistant's shapes.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -92,6 +94,26 @@ fn device(seed: u64, number: usize, device: &Device) -> Value {
         "parent_device_id": null, "primary_config_entry": entry, "serial_number": null,
         "sw_version": format!("1.{}.0", number % 7), "via_device_id": via,
     })
+}
+
+/// One for each integration that has devices.
+pub(super) fn config_entries(seed: u64) -> Value {
+    let platforms: BTreeSet<&str> = DEVICES.iter().map(|device| device.platform).collect();
+    platforms
+        .into_iter()
+        .map(|platform| {
+            json!({
+                "created_at": SET_UP, "disabled_by": null, "domain": platform,
+                "entry_id": entry(seed, platform), "error_reason_translation_key": null,
+                "error_reason_translation_placeholders": null, "modified_at": SET_UP,
+                "num_subentries": 0, "pref_disable_new_entities": false,
+                "pref_disable_polling": false, "reason": null, "source": "user", "state": "loaded",
+                "supported_subentry_types": {}, "supports_options": true,
+                "supports_reconfigure": false, "supports_remove_device": true,
+                "supports_unload": true, "title": platform.to_uppercase(),
+            })
+        })
+        .collect()
 }
 
 pub(super) fn areas() -> Value {

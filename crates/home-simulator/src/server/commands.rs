@@ -63,6 +63,7 @@ fn known_fields(command: &str) -> Option<&'static [&'static str]> {
             "device_ids",
             "context_id",
         ],
+        "config_entries/get" => &["type_filter", "domain"],
         "supported_features" => &["features"],
         "subscribe_events" => &["event_type"],
         "unsubscribe_events" => &["subscription"],
@@ -126,6 +127,7 @@ pub(super) fn answer(
         "config/entity_registry/list" => Ok(house.registry(Registry::Entities).to_string()),
         "config/device_registry/list" => Ok(house.registry(Registry::Devices).to_string()),
         "config/area_registry/list" => Ok(house.registry(Registry::Areas).to_string()),
+        "config_entries/get" => Ok(config_entries(house, fields).to_string()),
         "config/floor_registry/list" => Ok(house.registry(Registry::Floors).to_string()),
         "config/label_registry/list" => Ok(house.registry(Registry::Labels).to_string()),
         "config/entity_registry/get" => entity(house, fields),
@@ -189,6 +191,16 @@ fn current_user(house: &House) -> Value {
         "id": format!("{:032x}", house.home.user(0)), "name": "Alex", "is_admin": true,
         "is_owner": true, "credentials": [], "mfa_modules": [],
     })
+}
+
+fn config_entries(house: &House, fields: &Fields) -> Value {
+    let wanted = fields.get("domain");
+    let all = house.home.config_entries();
+    let entries = all.as_array().into_iter().flatten();
+    entries
+        .filter(|entry| wanted.is_none_or(|domain| *domain == entry["domain"]))
+        .cloned()
+        .collect()
 }
 
 fn entity(house: &House, fields: &Fields) -> Result<String, Refusal> {

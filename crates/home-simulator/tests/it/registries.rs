@@ -167,3 +167,29 @@ async fn a_device_takes_its_entities_and_their_states_with_it() {
             .all(|s| s["entity_id"] != "light.toilet")
     );
 }
+
+#[tokio::test]
+async fn configuration_entries_are_those_that_devices_name_and_can_be_asked_by_domain() {
+    let simulator = still().await;
+    let mut session = Session::open(&simulator).await;
+    let entries = session.result(json!({"type": "config_entries/get"})).await;
+    let ids: Vec<_> = entries
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| &entry["entry_id"])
+        .collect();
+    let devices = list(&mut session, "device").await;
+    assert!(
+        devices
+            .iter()
+            .all(|device| ids.contains(&&device["config_entry_id"]))
+    );
+    let zha = session
+        .result(json!({"type": "config_entries/get", "domain": "zha"}))
+        .await;
+    assert_eq!(
+        (zha.as_array().unwrap().len(), &zha[0]["state"]),
+        (1, &json!("loaded"))
+    );
+}

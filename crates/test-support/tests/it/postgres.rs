@@ -30,3 +30,26 @@ async fn what_was_committed_is_there_after_the_server_was_killed() -> anyhow::Re
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn an_owned_database_is_of_a_role_without_other_rights() -> anyhow::Result<()> {
+    let postgres = Postgres::start().await?;
+    let url = postgres.create_owned_database("home").await?;
+    ask(
+        &url,
+        "CREATE TABLE t (x text); INSERT INTO t VALUES ('b'), ('B'), ('a')",
+    )?;
+    assert_eq!(
+        ask(&url, "SELECT string_agg(x, '' ORDER BY x) FROM t")?,
+        "abB"
+    );
+    assert_eq!(
+        ask(
+            &url,
+            "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        )?,
+        "f"
+    );
+    assert!(ask(&url, "CREATE ROLE another").is_err());
+    Ok(())
+}

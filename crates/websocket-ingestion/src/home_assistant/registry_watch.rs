@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::calls::{CallFailed, Calls};
 use super::frame::Event;
 use crate::app::Shared;
-use crate::registry::{self, HandedOver};
+use crate::registry::{self, HandedOver, Registries};
 
 /// After these the registries are read again.
 pub(super) const EVENTS: [&str; 7] = [
@@ -80,12 +80,8 @@ impl RegistryWatch {
             let mut handed = HandedOver::default();
             match registry::read(calls).await {
                 Ok(read) => {
-                    if std::mem::take(&mut first)
-                        && (read.floors.is_none() || read.labels.is_none())
-                    {
-                        tracing::info!(
-                            "this version of Home Assistant has no list of floors or labels: there are none, then"
-                        );
+                    if std::mem::take(&mut first) {
+                        say_what_is_not_given(&read);
                     }
                     shared.enrichment.replace(&read);
                     shared
@@ -131,6 +127,20 @@ impl RegistryWatch {
 
     fn renames(&self) -> std::sync::MutexGuard<'_, Vec<Rename>> {
         self.renames.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which lists Home Assistant does not give, said once a connection.
+fn say_what_is_not_given(read: &Registries) {
+    if read.floors.is_none() || read.labels.is_none() {
+        tracing::info!(
+            "this version of Home Assistant has no list of floors or labels: there are none, then"
+        );
+    }
+    if read.config_entries.is_none() {
+        tracing::info!(
+            "Home Assistant gives its list of integrations only to administrators: data-api knows those that devices and entities name"
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::api::integrations::IntegrationOrigin;
 use home_simulator::Registry;
 use serde_json::json;
 use test_support::eventually;
@@ -138,6 +139,38 @@ async fn a_version_without_floors_and_labels_has_none_and_everything_else_arrive
             .iter()
             .all(|label| label.timestamp.is_none())
     );
+}
+
+#[tokio::test]
+async fn integrations_are_home_assistants_own_list() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let ingestion = Ingestion::start(&home, store.port).await;
+    let list = eventually("the integrations", PATIENCE, async || {
+        let list = ingestion.client.integrations().await.ok()?;
+        (list.origin == IntegrationOrigin::ConfigEntries).then_some(list)
+    })
+    .await
+    .unwrap();
+    let zha = list.integrations.iter().find(|one| one.domain == "zha");
+    let zha = zha.expect("the simulated home has a Zigbee stick");
+    assert_eq!((zha.title.as_str(), zha.state.as_str()), ("ZHA", "loaded"));
+    let entities = ingestion.client.entities().await.unwrap().entities;
+    assert!(
+        entities
+            .iter()
+            .any(|entity| entity.config_entry_id.as_ref() == Some(&zha.entry_id))
+    );
+}
+
+#[tokio::test]
+async fn integrations_are_those_of_the_registry_where_the_token_is_not_of_an_administrator() {
+    let (home, store) = (still_home().await, Store::new().await);
+    home.refuse("config_entries/get");
+    let ingestion = Ingestion::start(&home, store.port).await;
+    handed_over(&ingestion).await;
+    let list = ingestion.client.integrations().await.unwrap();
+    assert_eq!(list.origin, IntegrationOrigin::Registry);
+    assert!(list.note.is_some() && list.integrations.iter().any(|one| one.domain == "zha"));
 }
 
 #[tokio::test]

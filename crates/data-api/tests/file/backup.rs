@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use test_support::eventually;
 
 use crate::disk::SmallDisk;
-use crate::home::{Home, answer, now};
+use crate::home::{Home, Place, answer, now};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -92,7 +92,7 @@ async fn a_backup_made_during_ingest_is_whole_and_can_be_restored() {
     let elsewhere = tempfile::tempdir().unwrap();
     std::fs::copy(&copy, elsewhere.path().join("homeiq.db")).unwrap();
     home.stop().await;
-    let home = Home::at(elsewhere, &[]).await;
+    let home = Home::at(Place::of(elsewhere), &[]).await;
     assert_eq!(home.json("/health").await["events"]["stored"], events);
     // Every row up to the instant of the copy and none beyond: sending all again brings exactly the rest.
     let (_, reply) = answer(
@@ -105,16 +105,16 @@ async fn a_backup_made_during_ingest_is_whole_and_can_be_restored() {
 
 #[tokio::test]
 async fn the_oldest_go_when_there_are_more_than_are_kept_and_what_was_left_unfinished_goes_too() {
-    let home = Home::with(&[("BACKUP_KEEP", "2")]).await;
+    let (home, clock) = Home::with_clock(&[("BACKUP_KEEP", "2")]).await;
     send(&home, 0, 10).await;
     let folder = home.folder.path().join("backups");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("homeiq-x.db.partial"), "half").unwrap();
     std::fs::write(folder.join("holiday.txt"), "of somebody else").unwrap();
     let first = backup(&home).await;
-    home.clock.set(home.clock.now().plus_seconds(60));
+    clock.set(clock.now().plus_seconds(60));
     let second = backup(&home).await;
-    home.clock.set(home.clock.now().plus_seconds(60));
+    clock.set(clock.now().plus_seconds(60));
     let third = backup(&home).await;
     let list = home.json("/api/v1/backup").await;
     assert_eq!(list["backups"], json!([third, second]));
@@ -130,7 +130,7 @@ async fn the_oldest_go_when_there_are_more_than_are_kept_and_what_was_left_unfin
 
 #[tokio::test]
 async fn one_at_a_time_also_when_another_process_makes_it() {
-    let home = Home::new().await;
+    let (home, clock) = Home::with_clock(&[]).await;
     send(&home, 0, 10).await;
     backup(&home).await;
     let lock = std::fs::File::open(home.folder.path().join("backups/.lock")).unwrap();
@@ -138,7 +138,7 @@ async fn one_at_a_time_also_when_another_process_makes_it() {
     let (status, told) = answer(home.post("/api/v1/backup")).await;
     assert_eq!(status, 409, "{told}");
     drop(lock);
-    home.clock.set(home.clock.now().plus_seconds(1));
+    clock.set(clock.now().plus_seconds(1));
     backup(&home).await;
 }
 
@@ -159,12 +159,10 @@ async fn a_disk_without_space_for_it_is_told_with_numbers_before_anything_is_wri
 
 #[tokio::test]
 async fn a_schedule_makes_them_by_itself() {
-    let almost = now().plus_micros(59_800_000);
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::on(folder, &[("BACKUP_SCHEDULE", "1 12 * * *")], almost).await;
+    let (home, clock) = Home::with_clock(&[("BACKUP_SCHEDULE", "1 12 * * *")]).await;
     send(&home, 0, 10).await;
     assert_eq!(home.json("/api/v1/backup").await["count"], 0);
-    home.clock.set(now().plus_seconds(60));
+    clock.set(now().plus_seconds(60));
     let made = finished(&home, &Value::Null).await;
     assert_eq!(made["events"], 10);
 }

@@ -11,10 +11,9 @@ use data_api::App;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use test_support::eventually;
 
-use crate::home::{Home, answer, config, now};
+use crate::home::{Home, Place, answer, config, now};
 
 const PAGE: usize = 4096;
 const BEGIN: i64 = 1_795_000_000_000_000;
@@ -36,7 +35,7 @@ fn event(n: i64) -> Value {
 }
 
 /// A file with all events, closed in order.
-async fn filled() -> TempDir {
+async fn filled() -> Place {
     let home = Home::new().await;
     for from in (0..EVENTS).step_by(2_000) {
         let rows: Vec<_> = (from..from + 2_000).map(event).collect();
@@ -154,7 +153,7 @@ async fn random_pages_overwritten_cost_what_was_on_them_and_nothing_else() {
     let sound = std::fs::read(sound.path().join("homeiq.db")).unwrap();
     for seed in 0..6 {
         let mut chance = StdRng::seed_from_u64(seed);
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Place::of(tempfile::tempdir().unwrap());
         std::fs::write(folder.path().join("homeiq.db"), &sound).unwrap();
         let pages = sound.len() / PAGE;
         let damaged = damage(folder.path(), |bytes| {
@@ -245,7 +244,7 @@ async fn a_file_that_is_no_database_of_ours_stays_where_it_is_and_the_start_says
     let path = folder.path().join("homeiq.db");
     std::fs::write(&path, &notes).unwrap();
     let (tasks, _ends) = Tasks::new();
-    let config = config(folder.path(), &[]);
+    let config = config(&format!("sqlite://{}", path.display()), &[]);
     let told = App::start(config, &tasks, Clock::manual(now()))
         .await
         .unwrap_err()

@@ -1,0 +1,170 @@
+//! What entities were like over a span of time, for charts.
+
+use axum::Json;
+use axum::extract::State;
+use common::api::gaps::{GapClosure, MAX_GAPS};
+use common::api::history::{History, HistorySeries, MAX_HISTORY_ENTITIES, MAX_HISTORY_POINTS};
+use common::http::problem::Problem;
+use common::instant::UtcMicros;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::instant::QueryInstant;
+use super::query_list::{QueryList, parts};
+use super::{Api, store_problem};
+use crate::history::Series;
+use crate::store::{GapFilter, StoreFailure, Words};
+
+/// Points, bands or spans when `points` is not said.
+const DEFAULT_POINTS: u32 = 500;
+/// The range when `start` is not said.
+const DEFAULT_SECONDS: i64 = 24 * 60 * 60;
+/// Rows that are read at once.
+const ROWS_OF_A_PART: u32 = 20_000;
+/// Most rows that one request may read.
+const MAX_ROWS: u64 = 10_000_000;
+
+/// Which history.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct HistoryParams {
+    /// 1 to 50 entities: repeat the parameter, or put commas between them.
+    #[param(value_type = Vec<String>, explode = true)]
+    entity_id: Option<String>,
+    /// From this instant on (ISO 8601). Default: 24 h before `end`.
+    #[serde(alias = "start_time")]
+    #[param(value_type = Option<String>, format = DateTime)]
+    start: Option<QueryInstant>,
+    /// Up to this instant (ISO 8601), which is not in it. Default, and at the latest: now.
+    #[serde(alias = "end_time")]
+    #[param(value_type = Option<String>, format = DateTime)]
+    end: Option<QueryInstant>,
+    /// Most points, bands or spans of an entity, 1 to 5,000. Default 500.
+    #[param(minimum = 1, maximum = 5_000)]
+    points: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    start: UtcMicros,
+    end: UtcMicros,
+    points: u32,
+}
+
+/// The history of entities in a form that charts draw.
+///
+/// Numbers are every stored row where they are at most `points`, else bands: smallest, largest, mean over time and last number of each of
+/// `points` buckets of equal width. Words are spans; more than `points` of them are one for each bucket, the one that held longest. What
+/// held at the start is carried in. `unavailable`, `unknown` and removals end a number. Before the first stored row stand Home
+/// Assistant's long-term statistics, where they were imported. `gaps` are spans from which events may be missing.
+#[utoipa::path(get, path = "/api/v1/history", tag = "events", params(HistoryParams), security(("key" = [])),
+    responses((status = 200, body = History, description = "The history"),
+        (status = 422, description = "A parameter is out of bounds, or the range has more than 10,000,000 rows")))]
+pub(super) async fn show(
+    State(api): State<Api>,
+    QueryList(params): QueryList<HistoryParams>,
+) -> Result<Json<History>, Problem> {
+    let entity_ids = parts(params.entity_id.as_deref());
+    if !(1..=MAX_HISTORY_ENTITIES).contains(&entity_ids.len()) {
+        return Err(Problem::query(
+            "entity_id",
+            format!("want 1 to {MAX_HISTORY_ENTITIES} entities"),
+        ));
+    }
+    let asked = params.range(api.clock.now())?;
+    let (mut words, mut rows_left) = (Words::default(), MAX_ROWS);
+    let mut series = Vec::with_capacity(entity_ids.len());
+    for entity_id in entity_ids {
+        let one = api
+            .series(entity_id, asked, &mut words, &mut rows_left)
+            .await
+            .map_err(store_problem)?;
+        series.push(one.ok_or_else(|| {
+            Problem::query(
+                "start",
+                format!("the range has more than {MAX_ROWS} rows: ask for fewer entities or for a shorter range"),
+            )
+        })?);
+    }
+    let missing = GapFilter {
+        start: Some(asked.start),
+        end: Some(asked.end),
+        open_only: false,
+        limit: MAX_GAPS as u32,
+    };
+    let mut gaps = api.store.gaps(missing).await.map_err(store_problem)?;
+    gaps.retain(|gap| gap.closed_by != Some(GapClosure::Backfill));
+    gaps.reverse();
+    Ok(Json(History {
+        start: asked.start,
+        end: asked.end,
+        series,
+        gaps,
+    }))
+}
+
+impl HistoryParams {
+    fn range(&self, now: UtcMicros) -> Result<Asked, Problem> {
+        let points = self.points.unwrap_or(DEFAULT_POINTS);
+        if !(1..=MAX_HISTORY_POINTS).contains(&points) {
+            return Err(Problem::query(
+                "points",
+                format!("want 1 to {MAX_HISTORY_POINTS}"),
+            ));
+        }
+        let end = self.end.map_or(now, |at| at.0);
+        let start = self
+            .start
+            .map_or_else(|| end.plus_seconds(-DEFAULT_SECONDS), |at| at.0);
+        if start > end {
+            return Err(Problem::query("start", "lies after end"));
+        }
+        // Nothing is known of the future, not even that what holds will hold.
+        let end = end.min(now).max(start);
+        Ok(Asked { start, end, points })
+    }
+}
+
+impl Api {
+    /// The series of one entity; none when there are more rows than may be read.
+    async fn series(
+        &self,
+        entity_id: &str,
+        asked: Asked,
+        words: &mut Words,
+        rows_left: &mut u64,
+    ) -> Result<Option<HistorySeries>, StoreFailure> {
+        let (start, end) = (asked.start.get(), asked.end.get());
+        let mut series = Series::new(start, end, asked.points);
+        let Some(entity) = self.store.entity_row(entity_id).await? else {
+            return Ok(Some(series.finish(entity_id.to_owned())));
+        };
+        let carried = self.store.held_at(entity, start, words).await?;
+        if carried.is_none() {
+            let oldest = self.store.oldest_row(entity).await?;
+            let hours = self.store.hours(entity, asked.start, asked.end).await?;
+            series.add_statistics(hours, oldest.unwrap_or(end));
+        }
+        let mut next = start.saturating_add(1);
+        let mut carried: Vec<_> = carried.into_iter().collect();
+        loop {
+            let mut rows = self
+                .store
+                .history_rows(entity, next, end - 1, ROWS_OF_A_PART, words)
+                .await?;
+            let read = rows.len();
+            if let Some(last) = rows.last() {
+                next = last.at + 1;
+            }
+            rows.splice(0..0, carried.drain(..));
+            series.add_rows(&rows);
+            let Some(left) = rows_left.checked_sub(read as u64) else {
+                return Ok(None);
+            };
+            *rows_left = left;
+            if read < ROWS_OF_A_PART as usize {
+                return Ok(Some(series.finish(entity_id.to_owned())));
+            }
+        }
+    }
+}

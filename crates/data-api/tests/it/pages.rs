@@ -1,0 +1,206 @@
+//! Pages over all entities are the whole, in order, each row once: however the days are filled and wherever a page ends.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::home::{Home, answer};
+
+/// 2026-11-20T00:00:00Z.
+const START_US: i64 = 1_795_132_800_000_000;
+const DAY_US: i64 = 86_400_000_000;
+const ENTITIES: u64 = 37;
+
+/// A life with quiet nights, a flood within two seconds, changes of several entities at one instant, a day without any, and changes at the
+/// very edges of days.
+fn life() -> Vec<(String, i64)> {
+    let mut chance = 11_u64;
+    let mut draw = |below: u64| {
+        chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (chance >> 33) % below
+    };
+    let mut rows = BTreeSet::new();
+    for _ in 0..900 {
+        let day = [0, 1, 3][draw(3) as usize];
+        let at = START_US + day * DAY_US + (6 * 3600 + draw(16 * 3600) as i64) * 1_000_000;
+        rows.insert((draw(ENTITIES), at));
+    }
+    for n in 0..800 {
+        rows.insert((
+            draw(ENTITIES),
+            START_US + DAY_US + 50_000_000_000 + n * 2500,
+        ));
+    }
+    for entity in 0..ENTITIES {
+        rows.insert((entity, START_US + 3 * DAY_US + 7));
+    }
+    for edge in [
+        START_US,
+        START_US + DAY_US - 1,
+        START_US + DAY_US,
+        START_US + 4 * DAY_US - 1,
+    ] {
+        rows.insert((draw(ENTITIES), edge));
+    }
+    rows.into_iter()
+        .map(|(entity, at)| (format!("light.l{entity}"), at))
+        .collect()
+}
+
+async fn lived(life: &[(String, i64)]) -> Home {
+    let home = Home::new().await;
+    // In the order of entities, not of time.
+    for (number, part) in life.chunks(500).enumerate() {
+        let rows: Vec<Value> = part
+            .iter()
+            .map(|(entity_id, at)| {
+                let area = if entity_id.ends_with('3') { "hall" } else { "attic" };
+                json!({"entity_id": entity_id, "state": (at % 7).to_string(), "last_updated": at, "area_id": area})
+            })
+            .collect();
+        let (status, reply) = answer(home.post("/internal/events/bulk_upsert").json(&rows)).await;
+        assert_eq!(
+            (status, &reply["stored"]),
+            (200, &json!(part.len())),
+            "{number}: {reply}"
+        );
+    }
+    home
+}
+
+/// Follows a list to its end; checks that it is in order and has nothing twice.
+async fn pages(home: &Home, question: &str, limit: usize, by_offset: bool) -> Vec<(String, i64)> {
+    let (mut found, mut cursor): (Vec<(String, i64)>, Option<String>) = (Vec::new(), None);
+    loop {
+        let mut path = format!("/api/v1/events?no_attributes=true&limit={limit}&{question}");
+        if by_offset {
+            path = format!("{path}&offset={}", found.len());
+        } else if let Some(cursor) = &cursor {
+            path = format!("{path}&cursor={cursor}");
+        }
+        let response = home.get(&path).send().await.unwrap();
+        let next = response.headers().get("x-next-cursor");
+        cursor = next.map(|next| next.to_str().unwrap().to_owned());
+        let page: Vec<Value> = response.json().await.unwrap();
+        for event in &page {
+            let (entity_id, at) = event["id"].as_str().unwrap().rsplit_once('@').unwrap();
+            let row = (entity_id.to_owned(), at.parse().unwrap());
+            assert!(
+                found.last().is_none_or(|(_, newer)| *newer >= row.1),
+                "{path}"
+            );
+            found.push(row);
+        }
+        assert_eq!(cursor.is_some(), page.len() == limit && cursor.is_some());
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let once: BTreeSet<_> = found.iter().collect();
+    assert_eq!(once.len(), found.len(), "{question}: rows came twice");
+    found
+}
+
+#[tokio::test]
+async fn pages_of_any_size_are_the_whole_in_order_and_nothing_twice() {
+    let life = life();
+    let home = lived(&life).await;
+    let all: BTreeSet<_> = life.iter().cloned().collect();
+    for limit in [1999, 333, 40, 7] {
+        let found = pages(&home, "", limit, false).await;
+        assert_eq!(
+            found.into_iter().collect::<BTreeSet<_>>(),
+            all,
+            "limit {limit}"
+        );
+    }
+    for limit in [500, 61] {
+        let found = pages(&home, "", limit, true).await;
+        assert_eq!(
+            found.into_iter().collect::<BTreeSet<_>>(),
+            all,
+            "offset, limit {limit}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn spans_and_places_cut_out_exactly_what_they_say() {
+    let life = life();
+    let home = lived(&life).await;
+    let instant = |at: i64| {
+        common::instant::UtcMicros::new(at)
+            .unwrap()
+            .to_string()
+            .replace('+', "%2B")
+    };
+    for (start, end) in [
+        (
+            START_US + DAY_US + 50_000_500_000,
+            START_US + DAY_US + 50_001_000_000,
+        ),
+        (START_US + DAY_US - 1, START_US + DAY_US),
+        (START_US + 2 * DAY_US, START_US + 3 * DAY_US - 1),
+        (START_US + 3 * DAY_US + 7, START_US + 9 * DAY_US),
+    ] {
+        for area in ["", "hall"] {
+            let question = format!(
+                "start_time={}&end_time={}{}",
+                instant(start),
+                instant(end),
+                if area.is_empty() {
+                    String::new()
+                } else {
+                    format!("&area_id={area}")
+                }
+            );
+            let wanted: BTreeSet<_> = life
+                .iter()
+                .filter(|(entity_id, at)| {
+                    (start..=end).contains(at) && (area.is_empty() || entity_id.ends_with('3'))
+                })
+                .cloned()
+                .collect();
+            for by_offset in [false, true] {
+                let found = pages(&home, &question, 23, by_offset).await;
+                assert_eq!(
+                    found.into_iter().collect::<BTreeSet<_>>(),
+                    wanted,
+                    "{question}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn counts_are_those_of_the_rows_also_after_rows_came_twice() {
+    let life = life();
+    let home = lived(&life).await;
+    // Half of it again, in another order, with a few new rows between.
+    let again: Vec<Value> = life
+        .iter()
+        .rev()
+        .step_by(2)
+        .map(|(entity_id, at)| json!({"entity_id": entity_id, "state": "1", "last_updated": at}))
+        .chain((0..5).map(|n| json!({"entity_id": "light.l1", "state": "1", "last_updated": START_US + 2 * DAY_US + n})))
+        .collect();
+    let (status, reply) = answer(home.post("/internal/events/bulk_upsert").json(&again)).await;
+    assert_eq!((status, &reply["stored"]), (200, &json!(5)), "{reply}");
+    let stats = home.json("/api/v1/events/stats?period=100d").await;
+    assert_eq!(stats["total_events"], life.len() + 5);
+    assert_eq!(stats["stored_events"], life.len() + 5);
+    // From within a day: the test's now is 2026-11-23T12:00.
+    let since = START_US + 2 * DAY_US + DAY_US / 2;
+    let within = life.iter().filter(|(_, at)| *at >= since).count();
+    let stats = home.json("/api/v1/events/stats?period=24h").await;
+    assert_eq!(stats["total_events"], within);
+    let entities: BTreeSet<_> = life
+        .iter()
+        .filter(|(_, at)| *at >= since)
+        .map(|(id, _)| id)
+        .collect();
+    assert_eq!(stats["unique_entities"], entities.len());
+}

@@ -1,0 +1,264 @@
+//! `cargo xtask bench store`: what data-api's store costs in bytes and time, beside what else could hold the same rows.
+
+mod peers;
+mod questions;
+mod rows;
+mod service;
+mod size;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use clap::Args;
+
+use self::peers::Loaded;
+use self::questions::{Question, Times};
+use self::rows::Rows;
+use self::service::DataApi;
+use crate::{table, workspace};
+
+/// Events a second that come in while questions are asked.
+const MEANWHILE: u64 = 1000;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Rows of the stores that questions are asked of, each in turn
+    #[arg(long, value_delimiter = ',', default_value = "10000000")]
+    events: Vec<u64>,
+    /// Rows that are stored by data-api and by each of the others, to compare
+    #[arg(long, default_value_t = 1_000_000)]
+    ingest: u64,
+    /// Times that each of them stores them; the median is what counts
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Parts to run
+    #[arg(long, value_delimiter = ',', default_value = "size,ingest,questions")]
+    parts: Vec<Part>,
+    /// Changes of the real Home Assistant whose size is measured; 0 leaves it out
+    #[arg(long, default_value_t = 100_000)]
+    home_assistant: u32,
+    /// Folder for databases; they need about 100 bytes a row, and 350 for the recorder's tables
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Bytes for each change of a real Home Assistant and of the simulated home
+    Size,
+    /// Rows a second
+    Ingest,
+    /// Times of questions
+    Questions,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    ensure!(
+        options.runs > 0 && options.ingest >= 10_000 && options.events.iter().all(|&n| n >= 10_000),
+        "--runs 1, --ingest 10000 and --events 10000 at least"
+    );
+    let programs = workspace::build(&["data-api", "websocket-ingestion", "home-simulator"], true)?;
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("homeiq-bench-");
+    let folder = match &options.folder {
+        Some(parent) => folder.tempdir_in(parent)?,
+        None => folder.tempdir()?,
+    };
+    for part in &options.parts {
+        match part {
+            Part::Size => size::run(&programs, folder.path(), options.home_assistant)?,
+            Part::Ingest => ingest(&programs, folder.path(), options)?,
+            Part::Questions => {
+                for &count in &options.events {
+                    questions(&programs, folder.path(), count)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the result of a command")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// data-api over HTTP, and the others, with the same rows.
+fn ingest(programs: &Path, folder: &Path, options: &Options) -> anyhow::Result<()> {
+    let rows = Rows {
+        count: options.ingest,
+    };
+    say(&format!(
+        "\n{} rows of {} entities, each stored from nothing",
+        options.ingest,
+        rows::ENTITIES
+    ));
+    let csv = peers::csv(rows, options.ingest, folder)?;
+    let mut all: Vec<Vec<Loaded>> = Vec::new();
+    let mut peak = 0_f64;
+    for run in 0..options.runs {
+        let here = folder.join(format!("ingest-{run}"));
+        let data_api = DataApi::start(programs, &here.join("data-api"))?;
+        let took = data_api.load(rows, 0..options.ingest)?;
+        peak = peak.max(data_api.process().memory()?.peak);
+        let cpu = data_api.process().cpu_seconds()?;
+        let bytes = data_api.stop()?;
+        say(&format!(
+            "run {run}: data-api used {:.1} CPU s for a million rows",
+            cpu * 1e6 / options.ingest as f64
+        ));
+        let loaded = Loaded {
+            name: "data-api, HTTP, committed",
+            took,
+            bytes,
+        };
+        let run = vec![
+            loaded,
+            peers::sqlite3(&csv, &here)?,
+            peers::recorder(rows, options.ingest, &here)?.0,
+            peers::postgres_copy(&csv, &here)?,
+        ];
+        all.push(run);
+        std::fs::remove_dir_all(&here)?;
+    }
+    std::fs::remove_file(csv)?;
+    let median = |peer: usize| {
+        let mut seconds: Vec<f64> = all.iter().map(|run| run[peer].took.as_secs_f64()).collect();
+        seconds.sort_by(f64::total_cmp);
+        seconds[seconds.len() / 2]
+    };
+    let printed: Vec<_> = (0..4)
+        .map(|peer| {
+            vec![
+                all[0][peer].name.to_owned(),
+                format!("{:.2} s", median(peer)),
+                format!("{:.0}", options.ingest as f64 / median(peer)),
+                format!("{:.2}", median(peer) / median(0)),
+                format!("{:.1}", all[0][peer].bytes as f64 / options.ingest as f64),
+            ]
+        })
+        .collect();
+    let headings = [
+        "what",
+        "median",
+        "rows/s",
+        "time, of data-api's",
+        "bytes/row",
+    ];
+    table::print(&headings, &printed);
+    say(&format!("peak memory of data-api: {peak:.1} MiB"));
+    Ok(())
+}
+
+/// Times of questions to a full store, cold and warm, while events come in.
+fn questions(programs: &Path, folder: &Path, count: u64) -> anyhow::Result<()> {
+    let rows = Rows { count };
+    let here = folder.join(format!("questions-{count}"));
+    let data = here.join("data-api");
+    let data_api = DataApi::start(programs, &data)?;
+    let took = data_api.load(rows, 0..count)?;
+    let peak_of_load = data_api.process().memory()?.peak;
+    let bytes = data_api.stop()?;
+    say(&format!(
+        "\n{count} rows over a year: stored at {:.0} rows/s, {:.1} bytes a row, peak memory {peak_of_load:.1} MiB",
+        count as f64 / took.as_secs_f64(),
+        bytes as f64 / count as f64
+    ));
+    let (loaded, recorder) = peers::recorder(rows, count, &here)?;
+    say(&format!(
+        "the recorder's tables with the same rows: {:.1} bytes a row",
+        loaded.bytes as f64 / count as f64
+    ));
+    let cold = questions::forget_files();
+    let data_api = DataApi::start(programs, &data)?;
+    say(&format!(
+        "start to /ready: {} ms{}",
+        data_api.ready_after.as_millis(),
+        if cold { ", files not in memory" } else { "" }
+    ));
+    say(&format!(
+        "idle: {:.1} MiB",
+        service::idle_memory(&data_api.process())?
+    ));
+    let stop = AtomicBool::new(false);
+    let printed = std::thread::scope(|scope| {
+        let meanwhile = scope.spawn(|| trickle(&data_api, rows, &stop));
+        let asked = ask_all(&data_api, &recorder);
+        let exported = questions::export(&data_api.peer);
+        stop.store(true, Ordering::Relaxed);
+        let stored = meanwhile
+            .join()
+            .map_err(|_| anyhow::anyhow!("the trickle panicked"))??;
+        let (lines, took) = exported?;
+        ensure!(lines >= count, "{count} rows are stored, {lines} came out");
+        say(&format!(
+            "export: {lines} rows in {:.1} s, {:.0} rows/s; {stored} events came in meanwhile",
+            took.as_secs_f64(),
+            lines as f64 / took.as_secs_f64()
+        ));
+        asked
+    })?;
+    table::print(&HEADINGS, &printed);
+    let memory = data_api.process().memory()?;
+    say(&format!("peak memory of all this: {:.1} MiB", memory.peak));
+    data_api.stop()?;
+    std::fs::remove_dir_all(&here)?;
+    Ok(())
+}
+
+const HEADINGS: [&str; 7] = [
+    "question",
+    "cold p50",
+    "cold p99",
+    "warm p50",
+    "warm p99",
+    "recorder cold p99",
+    "recorder warm p50, p99 (ms)",
+];
+
+fn ask_all(data_api: &DataApi, recorder: &Path) -> anyhow::Result<Vec<Vec<String>>> {
+    let newest = questions::newest(&data_api.peer)?;
+    let shown = |times: &Times, percent| format!("{:.1}", times.percentile(percent));
+    let mut printed = Vec::new();
+    for question in Question::ALL {
+        questions::forget_files();
+        let cold = questions::ask(&data_api.peer, question, newest)?;
+        let warm = questions::ask(&data_api.peer, question, newest)?;
+        questions::forget_files();
+        let of_recorder = questions::ask_recorder(recorder, question)?;
+        let of_recorder_warm = questions::ask_recorder(recorder, question)?;
+        let none = || "–".to_owned();
+        printed.push(vec![
+            question.name().to_owned(),
+            shown(&cold, 50),
+            shown(&cold, 99),
+            shown(&warm, 50),
+            shown(&warm, 99),
+            of_recorder
+                .as_ref()
+                .map_or_else(none, |times| shown(times, 99)),
+            of_recorder_warm.as_ref().map_or_else(none, |times| {
+                format!("{}, {}", shown(times, 50), shown(times, 99))
+            }),
+        ]);
+    }
+    Ok(printed)
+}
+
+/// Stores events at an even rate until told to stop; how many.
+fn trickle(data_api: &DataApi, rows: Rows, stop: &AtomicBool) -> anyhow::Result<u64> {
+    let begun = Instant::now();
+    let mut sent = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let due = begun.elapsed().as_millis() as u64 * MEANWHILE / 1000;
+        if due > sent {
+            let lines = rows.ndjson(rows.count + sent..rows.count + due);
+            data_api.post(&lines, due - sent)?;
+            sent = due;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(sent)
+}
