@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use common::clock::Clock;
 use common::env::Env;
 use common::health::Health;
-use common::http::frame;
+use common::http::server;
 use common::lifecycle::{Failure, Tasks};
 use common::program::Service;
 use data_api_client::DataApi;
@@ -105,7 +105,7 @@ impl App {
         let router = api.router(config.cors);
         let closing = tasks.closing();
         tasks.serve("ai-pattern-service-http", async move {
-            let served = frame::serve_until(closing, listener, router).await;
+            let served = server::serve_until(closing, listener, router).await;
             store.close().await;
             served
         });

@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod analytics;
 pub mod backup;
 pub mod cause;
+pub mod device_reports;
 pub mod energy;
 pub mod event_summaries;
 pub mod events;

@@ -6,3 +6,4 @@ pub mod extract;
 pub mod frame;
 pub mod metrics;
 pub mod problem;
+pub mod server;

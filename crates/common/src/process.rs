@@ -22,11 +22,32 @@ pub fn usage() -> Option<Usage> {
     })
 }
 
+/// Threads of this process, where the system tells it.
+pub fn threads() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    field(&status, "Threads:")
+}
+
+/// Files, sockets and pipes that this process has open, where the system tells it.
+pub fn open_files() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/fd").ok()?.count())
+}
+
+/// Memory of the machine in bytes, where the system tells it.
+pub fn machine_memory_bytes() -> Option<u64> {
+    let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
+    Some(field(&memory, "MemTotal:")? * 1024)
+}
+
+/// The number after a name.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// From the line `VmRSS:     1234 kB`.
 fn resident_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1024)
+    Some(field(status, "VmRSS:")? * 1024)
 }
 
 /// From the 14th and 15th field: time in the program and in the kernel for it.
@@ -72,7 +93,9 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_has_memory_and_says_so_under_the_standard_names() {
-        assert!(usage().unwrap().resident_bytes > 100_000);
+        let resident = usage().unwrap().resident_bytes;
+        assert!(resident > 100_000 && resident < machine_memory_bytes().unwrap());
+        assert!(threads().unwrap() >= 1 && open_files().unwrap() >= 1);
         let text = prometheus_text();
         for name in ["process_resident_memory_bytes", "process_cpu_seconds_total"] {
             assert!(text.contains(&format!("\n{name} ")), "{text}");

@@ -1,19 +1,21 @@
 //! Puts data-api together.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::ArgMatches;
 use common::clock::Clock;
 use common::env::Env;
 use common::health::Health;
-use common::http::frame;
+use common::http::server;
 use common::lifecycle::{Failure, Tasks};
 use common::program::Service;
 use common::secret_file;
 use tokio::net::TcpListener;
 
+use crate::alerts::watch::{Peer, Watch};
 use crate::backup::{Backups, schedule};
-use crate::config::Config;
+use crate::config::{AlertConfig, Config};
 use crate::http::Api;
 use crate::integrity::{self, Integrity};
 use crate::keys::Keys;
@@ -79,13 +81,22 @@ impl App {
         if let Some(file) = file {
             tasks.spawn(
                 "database-check",
-                integrity.check(file, health, clock, tasks.stopping()),
+                integrity.check(file, health, clock.clone(), tasks.stopping()),
             );
         }
+        let watch = Watch::new(
+            store.clone(),
+            api.measured(),
+            clock,
+            &config.alerts,
+            &config.database,
+            peer(&config.alerts)?,
+        );
+        tasks.spawn("alerts", watch.run(tasks.stopping()));
         let router = api.router(config.cors);
         let closing = tasks.closing();
         tasks.serve("data-api-http", async move {
-            let served = frame::serve_until(closing, listener, router).await;
+            let served = server::serve_until(closing, listener, router).await;
             store.close().await;
             served
         });
@@ -110,6 +121,20 @@ fn keep_backups(backups: &Backups, config: &Config, tasks: &Tasks, clock: Clock)
             schedule::keep(schedule, zone, backups, clock, stopping),
         );
     }
+}
+
+/// Time for websocket-ingestion to say how it is.
+const PEER_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How websocket-ingestion is asked, if it is.
+fn peer(config: &AlertConfig) -> Result<Option<Peer>, Failure> {
+    let Some(address) = &config.ingestion else {
+        return Ok(None);
+    };
+    common::tls::install();
+    let http = reqwest::Client::builder().timeout(PEER_DEADLINE).build()?;
+    let url = format!("{}/health", address.0.as_str().trim_end_matches('/'));
+    Ok(Some(Peer { http, url }))
 }
 
 impl Service for DataApi {

@@ -1,10 +1,11 @@
 //! Settings of data-api.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use common::env::{Env, Secret};
+use common::env::{Env, Seconds, Secret};
 use common::schedule::Schedule;
-use common::settings::{self, CorsOrigins, Listen, ZoneName};
+use common::settings::{self, CorsOrigins, HttpUrl, Listen, ZoneName};
 use database::url::DatabaseUrl;
 use jiff::tz::TimeZone;
 
@@ -27,10 +28,65 @@ pub struct Config {
     pub rate_burst: u32,
     /// Copies of the store.
     pub backup: BackupConfig,
+    /// How long a request may read.
+    pub read_within: Seconds,
+    /// Requests that read at the same time.
+    pub reads_at_once: usize,
     /// Proxies whose word about a client's address is believed.
     pub trusted_proxies: TrustedProxies,
     /// Web pages that may call.
     pub cors: CorsOrigins,
+    /// When to raise an alert.
+    pub alerts: AlertConfig,
+}
+
+/// When to raise an alert.
+#[derive(Debug, Clone)]
+pub struct AlertConfig {
+    /// Time between two looks.
+    pub check_interval: Duration,
+    /// Minutes without a new event.
+    pub stalled_minutes: u32,
+    /// Percent of free space on the disk of the database.
+    pub disk_free_percent: f64,
+    /// Days until that disk is full.
+    pub disk_full_days: f64,
+    /// Where to ask websocket-ingestion how it is; none: it is not asked.
+    pub ingestion: Option<HttpUrl>,
+}
+
+impl AlertConfig {
+    fn read(env: &mut Env) -> Self {
+        Self {
+            check_interval: env
+                .value::<Seconds>(
+                    &["ALERT_CHECK_INTERVAL"],
+                    "15",
+                    "Time between two looks at what may need an alert, in seconds; at least 0.05.",
+                )
+                .0
+                .max(Duration::from_millis(50)),
+            stalled_minutes: env.value(
+                &["ALERT_INGEST_STALLED_MINUTES"],
+                "15",
+                "Minutes without a new event after which there is an alert.",
+            ),
+            disk_free_percent: env.value(
+                &["ALERT_DISK_FREE_PERCENT"],
+                "10",
+                "Percent of the disk of a SQLite file that must be free; with less there is an alert.",
+            ),
+            disk_full_days: env.value(
+                &["ALERT_DISK_FULL_DAYS"],
+                "14",
+                "There is an alert when the SQLite file will fill its disk in fewer days, at its growth of the last week.",
+            ),
+            ingestion: env.optional(
+                &["WEBSOCKET_INGESTION_URL"],
+                "Address of websocket-ingestion, to raise an alert when it is not well. Unset: it is not asked.",
+            ),
+        }
+    }
 }
 
 impl Config {
@@ -60,6 +116,16 @@ impl Config {
                 "Requests at once from one address without a valid key.",
             ),
             backup: BackupConfig::read(env),
+            read_within: env.value(
+                &["DB_QUERY_TIMEOUT"],
+                "10",
+                "Seconds that a request may read before it is ended with 503. Streams are bounded by their own means.",
+            ),
+            reads_at_once: env.value(
+                &["DATA_API_MAX_READS"],
+                "16",
+                "Requests that read at the same time, 1 to 1,000. Eight times as many wait; one more gets 503.",
+            ),
             trusted_proxies: env
                 .optional(
                     &["DATA_API_TRUSTED_PROXIES"],
@@ -67,6 +133,7 @@ impl Config {
                 )
                 .unwrap_or_default(),
             cors: CorsOrigins::read(env),
+            alerts: AlertConfig::read(env),
         }
     }
 }

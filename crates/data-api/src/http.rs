@@ -1,12 +1,17 @@
 //! The HTTP API: one module per resource, and what stands around them.
 
+mod alerts;
+mod analytics;
 mod auth;
 mod backup;
 mod counters;
 mod derived;
+mod device_health;
+mod device_reports;
 mod event_id;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 mod home;
@@ -16,8 +21,10 @@ mod integrations;
 mod keys;
 mod not_built;
 mod places;
+mod process_metrics;
 mod query_list;
 mod rate_limit;
+mod read_limits;
 mod registry;
 mod registry_in;
 mod relations;
@@ -25,6 +32,7 @@ mod router;
 mod status;
 mod trace;
 pub(crate) mod trusted_proxies;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -32,13 +40,17 @@ use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
 use common::lifecycle::Tasks;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::backup::Backups;
 use crate::config::Config;
 use crate::integrity::Integrity;
 use crate::keys::Keys;
+use crate::measured::Measured;
 use crate::store::{EventWriter, Store, StoreFailure};
 use rate_limit::RateLimit;
+use read_limits::ReadLimits;
 use status::RequestCounts;
 use trusted_proxies::TrustedProxies;
 
@@ -51,14 +63,19 @@ pub(crate) struct Api {
     writer: EventWriter,
     keys: Keys,
     allow_anonymous: bool,
+    reads: Arc<ReadLimits>,
     trusted_proxies: Arc<TrustedProxies>,
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
+    measured: Arc<Measured>,
     health: Health,
     clock: Clock,
     backups: Backups,
     integrity: Integrity,
     tasks: Tasks,
+    /// Cancelled when the server is to close: streams end then.
+    closing: CancellationToken,
+    exports: Arc<Semaphore>,
 }
 
 impl Api {
@@ -79,15 +96,26 @@ impl Api {
             writer,
             keys,
             allow_anonymous: config.allow_anonymous,
+            reads: Arc::new(ReadLimits::new(config.reads_at_once, config.read_within.0)),
             trusted_proxies: Arc::new(config.trusted_proxies.clone()),
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
+            measured: Arc::default(),
             health,
             clock,
             backups,
             integrity,
+            closing: tasks.closing(),
             tasks,
+            exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
         }
+    }
+}
+
+impl Api {
+    /// What is measured of the requests that this serves.
+    pub(crate) fn measured(&self) -> Arc<Measured> {
+        Arc::clone(&self.measured)
     }
 }
 

@@ -1,16 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+mod alerts;
+mod analytics;
 mod app;
 mod backup;
 mod cause;
 mod command;
 mod config;
 mod context;
+mod device_health;
+mod export;
 mod hex;
 mod history;
 mod http;
 mod integrity;
 mod keys;
+mod measured;
 pub mod store;
 
 pub use app::{App, DataApi};

@@ -1,5 +1,6 @@
 //! What is stored and how it is asked for. Everything that knows SQL is below this module.
 
+mod alerts;
 mod areas;
 mod change;
 mod complete;
@@ -12,6 +13,7 @@ mod dictionary;
 mod entities;
 mod event_counts;
 mod events;
+mod export;
 mod filter;
 mod floors;
 mod former_names;
@@ -22,6 +24,7 @@ mod ingest;
 mod inline_state;
 mod keys;
 mod labels;
+mod newest_states;
 mod platforms;
 mod postgres;
 mod renames;
@@ -30,6 +33,7 @@ mod row;
 pub(crate) mod salvage;
 mod services;
 mod sqlite;
+mod upkeep;
 mod writer;
 
 use std::fmt;
@@ -48,6 +52,7 @@ use dictionary::Dictionaries;
 use former_names::FormerNames;
 use postgres::partitions::Partitions;
 
+pub use alerts::AlertFilter;
 pub use complete::Upserted;
 pub use counts::{PeriodCounts, Totals};
 pub use database::failure::StoreFailure;
@@ -56,10 +61,13 @@ pub use devices::DeviceFilter;
 pub use entities::EntityFilter;
 pub use event_counts::NewestRow;
 pub use events::{Page, Scanned};
+pub(crate) use export::{Part as ExportPart, Texts as ExportTexts};
 pub use gaps::GapFilter;
 pub(crate) use history::Words;
 pub use keys::{Added, StoredKey};
+pub use newest_states::NewestState;
 pub use services::ReportedService;
+pub use upkeep::DeviceGroup;
 pub use writer::EventWriter;
 
 /// How many events a SQLite file says it has, in a statement that reads no event.

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::failure::{CannotOpen, StoreFailure};
 use crate::postgres::{self, Postgres};
+use crate::reading::Reading;
 use crate::row::Row;
 use crate::sqlite::{self, Sqlite};
 use crate::statement::Statement;
@@ -79,7 +80,7 @@ impl Database {
         })
     }
 
-    /// Rows of a statement that only reads.
+    /// Rows of a statement that only reads. Dropped before its end, it ends the statement, too.
     pub async fn fetch_all(
         &self,
         statement: impl Into<Statement>,
@@ -87,20 +88,18 @@ impl Database {
         let statement = statement.into();
         Ok(match &self.engine {
             Engine::Sqlite(sqlite) => {
-                let rows = statement
-                    .sqlite()
-                    .query()
-                    .fetch_all(&sqlite.readers)
-                    .await?;
-                rows.into_iter().map(Row::Sqlite).collect()
+                let mut reading = Reading::sqlite(&sqlite.readers).await?;
+                let mut statement = statement.sqlite();
+                let rows = statement.query().fetch_all(reading.connection()).await;
+                reading.done();
+                rows?.into_iter().map(Row::Sqlite).collect()
             }
             Engine::Postgres(postgres) => {
-                let rows = statement
-                    .postgres()
-                    .query()
-                    .fetch_all(&postgres.pool)
-                    .await?;
-                rows.into_iter().map(Row::Postgres).collect()
+                let mut reading = Reading::postgres(&postgres.pool).await?;
+                let mut statement = statement.postgres();
+                let rows = statement.query().fetch_all(reading.connection()).await;
+                reading.done();
+                rows?.into_iter().map(Row::Postgres).collect()
             }
         })
     }
@@ -113,14 +112,18 @@ impl Database {
         let statement = statement.into();
         Ok(match &self.engine {
             Engine::Sqlite(sqlite) => {
+                let mut reading = Reading::sqlite(&sqlite.readers).await?;
                 let mut statement = statement.sqlite();
-                let row = statement.query().fetch_optional(&sqlite.readers).await?;
-                row.map(Row::Sqlite)
+                let row = statement.query().fetch_optional(reading.connection()).await;
+                reading.done();
+                row?.map(Row::Sqlite)
             }
             Engine::Postgres(postgres) => {
+                let mut reading = Reading::postgres(&postgres.pool).await?;
                 let mut statement = statement.postgres();
-                let row = statement.query().fetch_optional(&postgres.pool).await?;
-                row.map(Row::Postgres)
+                let row = statement.query().fetch_optional(reading.connection()).await;
+                reading.done();
+                row?.map(Row::Postgres)
             }
         })
     }

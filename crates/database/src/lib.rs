@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod failure;
 pub mod postgres;
+mod reading;
 pub mod row;
 pub mod sqlite;
 pub mod statement;

@@ -41,6 +41,16 @@ pub async fn open(url: &url::Url, migrations: &Migrator) -> Result<Postgres, Can
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // A statement whose client went away is ended. Servers that cannot look let it go on.
+                let looks = "SELECT set_config('client_connection_check_interval', '2s', false)";
+                if let Err(error) = sqlx::query(looks).execute(connection).await {
+                    tracing::debug!(%error, "statements of clients that went away will go on");
+                }
+                Ok(())
+            })
+        })
         .connect_with(options)
         .await
         .map_err(cannot)?;

@@ -83,6 +83,8 @@ pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOp
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(PATIENCE)
+        // A file does not go away as a server may; asking first would cost each statement a turn.
+        .test_before_acquire(false)
         .connect_with(options.pragma("query_only", "on"))
         .await
         .map_err(cannot)?;

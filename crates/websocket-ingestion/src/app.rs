@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::clock::Clock;
 use common::env::Env;
 use common::health::Health;
-use common::http::frame;
+use common::http::server;
 use common::instant::UtcMicros;
 use common::lifecycle::{Failure, Tasks};
 use common::program::Service;
@@ -126,7 +126,7 @@ impl App {
             config: Arc::new(config),
         };
         tracing::info!("websocket-ingestion serves on http://{address}");
-        frame::serve(
+        server::serve(
             tasks,
             "websocket-ingestion-http",
             listener,

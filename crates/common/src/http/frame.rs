@@ -1,6 +1,5 @@
-//! What stands around every router: correlation id, trace, metrics, error bodies, panics, CORS, and the server itself.
+//! What stands around every router: correlation id, trace, metrics, error bodies, panics, CORS.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::Router;
@@ -9,8 +8,6 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
@@ -18,7 +15,6 @@ use tracing::Instrument;
 use crate::clock::Clock;
 use crate::http::problem::Problem;
 use crate::http::{correlation, docs, metrics as prometheus};
-use crate::lifecycle::{Failure, Tasks};
 use crate::settings::CorsOrigins;
 use crate::telemetry;
 
@@ -99,6 +95,10 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
         .expose_headers([
             correlation::HEADER,
             HeaderName::from_static(crate::api::events::NEXT_CURSOR_HEADER),
+            axum::http::header::RETRY_AFTER,
+            HeaderName::from_static("x-ratelimit-limit"),
+            HeaderName::from_static("x-ratelimit-remaining"),
+            HeaderName::from_static("x-ratelimit-reset"),
         ]);
     if origins.0.iter().any(|origin| origin == "*") {
         return layer
@@ -160,34 +160,18 @@ async fn accompany(
         "service" => service, "method" => method.to_string(), "route" => route, "status" => status.as_u16().to_string())
     .record(begun.elapsed().as_secs_f64());
     let mut response = match response.extensions().get::<Problem>() {
-        Some(problem) => problem.render(&path, method.as_str(), &id),
+        Some(problem) => {
+            let mut rendered = problem.render(&path, method.as_str(), &id);
+            // What layers below have said in headers stays said.
+            for (name, value) in response.headers() {
+                rendered.headers_mut().insert(name, value.clone());
+            }
+            rendered
+        }
         None => response,
     };
     response
         .headers_mut()
         .insert(correlation::HEADER, correlation::header_value(&id));
     response
-}
-
-/// Serves in a task of its own until the process closes its servers; requests under way are finished.
-pub fn serve(tasks: &Tasks, name: &'static str, listener: TcpListener, router: Router) {
-    tasks.serve(name, serve_until(tasks.closing(), listener, router));
-}
-
-/// Serves until `closing` is cancelled; requests under way are finished.
-///
-/// # Errors
-/// The listener broke.
-pub async fn serve_until(
-    closing: CancellationToken,
-    listener: TcpListener,
-    router: Router,
-) -> Result<(), Failure> {
-    axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(closing.cancelled_owned())
-    .await
-    .map_err(|error| Failure::from(format!("the HTTP server broke: {error}")))
 }

@@ -1,9 +1,9 @@
-//! Routes of what follows from stored events: sums, traces, causes.
+//! Routes of what follows from stored events and from what was measured: sums, traces, causes, series, alerts.
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Api, event_summaries, trace};
+use super::{Api, alerts, analytics, event_summaries, process_metrics, trace};
 
 /// For who may read.
 pub(super) fn read_routes() -> OpenApiRouter<Api> {
@@ -15,4 +15,22 @@ pub(super) fn read_routes() -> OpenApiRouter<Api> {
         .routes(routes!(event_summaries::types))
         .routes(routes!(trace::automation_trace))
         .routes(routes!(trace::cause))
+        .routes(routes!(analytics::show))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::active))
+        .routes(routes!(alerts::summary))
+        .routes(routes!(alerts::one))
+        .routes(routes!(process_metrics::show))
+        .routes(routes!(process_metrics::all))
+        .routes(routes!(process_metrics::of_system))
+        .routes(routes!(process_metrics::summary))
+}
+
+/// For who may change what others see.
+pub(super) fn admin_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(alerts::acknowledge))
+        .routes(routes!(alerts::resolve))
+        .routes(routes!(alerts::cleanup))
+        .routes(routes!(process_metrics::reset))
 }

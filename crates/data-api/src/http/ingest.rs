@@ -10,6 +10,7 @@ use common::api::events::{
 };
 use common::http::problem::Problem;
 use serde_json::value::RawValue;
+use tower_http::timeout::TimeoutError;
 
 use super::{Api, store_problem};
 use crate::store::{Placement, ValidEvent};
@@ -62,6 +63,9 @@ pub(super) async fn bulk_upsert(
         .await
         .map_err(store_problem)?;
     span.record("batch.stored", appended.stored);
+    if appended.stored > 0 {
+        api.measured.stored(api.clock.now());
+    }
     if !sorted.rejected.is_empty() {
         metrics::counter!("homeiq_events_dropped_total", "reason" => "rejected")
             .increment(sorted.rejected.len() as u64);
@@ -82,6 +86,11 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
         .map_err(|error| {
             let mut cause: Option<&dyn std::error::Error> = Some(&error);
             while let Some(error) = cause {
+                if error.is::<TimeoutError>() {
+                    return Problem::Unavailable(
+                        "the body did not come in time; nothing of it was kept".to_owned(),
+                    );
+                }
                 if error.to_string().contains("length limit exceeded") {
                     return too_large(&format!("more than {MAX_INGEST_BODY_BYTES} bytes"));
                 }

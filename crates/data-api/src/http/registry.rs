@@ -22,7 +22,11 @@ pub(super) fn said(value: Option<String>) -> Option<String> {
 }
 
 pub(super) fn bounded(limit: Option<u32>, max: u32) -> Result<u32, Problem> {
-    let limit = limit.unwrap_or(DEFAULT_ROWS);
+    bounded_by(limit, DEFAULT_ROWS, max)
+}
+
+pub(super) fn bounded_by(limit: Option<u32>, default: u32, max: u32) -> Result<u32, Problem> {
+    let limit = limit.unwrap_or(default);
     if (1..=max).contains(&limit) {
         Ok(limit)
     } else {
@@ -101,6 +105,21 @@ fn of_kind(device: &mut Device, kinds: &HashMap<String, DeviceKind>) {
         device.device_type = Some(kind.device_type.to_owned());
         device.device_category = Some(kind.device_category.to_owned());
     }
+}
+
+/// Every device that Home Assistant has, by id.
+pub(super) async fn all_devices(api: &Api) -> Result<Vec<Device>, Problem> {
+    let asked = DeviceFilter {
+        limit: u32::MAX,
+        ..DeviceFilter::default()
+    };
+    let found = api.store.devices(&asked, api.clock.now()).await;
+    let mut devices = found.map_err(store_problem)?;
+    let kinds = api.store.device_kinds(None).await.map_err(store_problem)?;
+    for device in &mut devices {
+        of_kind(device, &kinds);
+    }
+    Ok(devices)
 }
 
 /// A device by its id, also one that Home Assistant no longer has.

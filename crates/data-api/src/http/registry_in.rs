@@ -120,6 +120,11 @@ pub(super) async fn entities(
         .upsert_entities(&sent, listing.complete, api.clock.now())
         .await
         .map_err(store_problem)?;
+    if listing.complete {
+        // Home Assistant's list of entities leaves out what their states say of them.
+        let enriched = api.store.enrich_entities(&[], usize::MAX).await;
+        enriched.map_err(store_problem)?;
+    }
     let skipped = skipped + sent.len() - upserted.rows;
     Ok(reply(&api, "entities", upserted, skipped))
 }

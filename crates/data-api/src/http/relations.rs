@@ -13,9 +13,9 @@ use common::http::extract::Path;
 use common::http::problem::Problem;
 use serde_json::json;
 
-use super::registry::{find_device, find_entity};
+use super::registry::{all_devices, find_device, find_entity};
 use super::{Api, store_problem};
-use crate::store::{DeviceFilter, EntityFilter};
+use crate::store::EntityFilter;
 
 fn in_hierarchy(device: &Device) -> HierarchyDevice {
     HierarchyDevice {
@@ -34,17 +34,6 @@ fn parent_of(device: &Device) -> Option<&str> {
         .via_device
         .as_deref()
         .or(device.parent_device_id.as_deref())
-}
-
-async fn all_devices(api: &Api) -> Result<Vec<Device>, Problem> {
-    let asked = DeviceFilter {
-        limit: u32::MAX,
-        ..DeviceFilter::default()
-    };
-    api.store
-        .devices(&asked, api.clock.now())
-        .await
-        .map_err(store_problem)
 }
 
 /// A device, what it hangs on, and what hangs on it.

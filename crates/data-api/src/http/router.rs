@@ -1,12 +1,16 @@
 //! Which path leads where, and the document that says so; both are made by the same call.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::DefaultBodyLimit;
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use common::api::events::MAX_INGEST_BODY_BYTES;
 use common::api::keys::Scope;
 use common::http::frame::Frame;
 use common::settings::CorsOrigins;
 use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -14,9 +18,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, backup, counters, events, gaps, history, home, ingest, integrations, keys,
-    not_built, places, registry, registry_in, relations, status,
+    Api, auth, backup, counters, device_health, device_reports, events, export, gaps, history,
+    home, ingest, integrations, keys, not_built, places, read_limits, registry, registry_in,
+    relations, status, upkeep,
 };
+
+/// From one part of a body to the next; a sender that is slower is cut off.
+const BODY_FRAME_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -55,7 +63,12 @@ fn guarded(scope: Scope, routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
         ];
         for operation in operations.into_iter().flatten() {
             operation.security = Some(vec![SecurityRequirement::new("key", [scope.as_str()])]);
+            let asks = operation.parameters.is_some() || operation.request_body.is_some();
+            let sends = operation.request_body.is_some();
             for (status, meaning) in REFUSALS {
+                if (status == "422" && !asks) || (status == "413" && !sends) {
+                    continue;
+                }
                 let told = ResponseBuilder::new().description(meaning).build();
                 let responses = &mut operation.responses.responses;
                 responses.entry(status.to_owned()).or_insert(told.into());
@@ -65,10 +78,15 @@ fn guarded(scope: Scope, routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
     routes
 }
 
-/// What every guarded route may answer.
-const REFUSALS: [(&str, &str); 4] = [
+/// What every guarded route may answer, where it takes something.
+const REFUSALS: [(&str, &str); 6] = [
     ("401", "No key, or one that is wrong, revoked or expired"),
     ("403", "The key has not the scope that is needed"),
+    ("413", "The body is too large"),
+    (
+        "422",
+        "A parameter or the body is not of the form that is documented",
+    ),
     (
         "429",
         "Too many requests without a valid key, or with a key that has a rate",
@@ -85,6 +103,7 @@ fn open_routes() -> OpenApiRouter<Api> {
         .routes(routes!(status::live))
         .routes(routes!(status::ready))
         .routes(routes!(status::health))
+        .routes(routes!(status::detailed))
         .routes(routes!(status::info))
 }
 
@@ -115,7 +134,9 @@ fn read_routes() -> OpenApiRouter<Api> {
 
 /// What was, beyond lists of events.
 fn history_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(history::show))
+    OpenApiRouter::new()
+        .routes(routes!(history::show))
+        .routes(routes!(export::export))
 }
 
 /// The registry under more names, and how its parts belong together. Fixed names win over ids.
@@ -134,6 +155,16 @@ fn related_routes() -> OpenApiRouter<Api> {
         .routes(routes!(integrations::list))
         .routes(routes!(integrations::analytics))
         .routes(routes!(integrations::performance))
+        .routes(routes!(device_health::health))
+        .routes(routes!(device_health::summary))
+        .routes(routes!(device_health::maintenance_alerts))
+        .routes(routes!(device_health::compare))
+        .routes(routes!(device_reports::reliability))
+        .routes(routes!(device_reports::similar))
+        .routes(routes!(device_reports::power_analysis))
+        .routes(routes!(device_reports::classify))
+        .routes(routes!(device_reports::classify_all))
+        .routes(routes!(upkeep::link_entities))
 }
 
 /// Routes for who may send events and registries.
@@ -146,6 +177,7 @@ fn ingest_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry_in::floors))
         .routes(routes!(registry_in::labels))
         .routes(routes!(registry_in::config_entries))
+        .routes(routes!(upkeep::enrich))
         .routes(routes!(registry_in::renames))
         .routes(routes!(registry_in::services))
         .routes(routes!(home::report))
@@ -155,6 +187,8 @@ fn ingest_routes() -> OpenApiRouter<Api> {
 /// Routes for who may change what others may do, or what is kept.
 fn admin_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
+        .merge(super::derived::admin_routes())
+        .routes(routes!(upkeep::clear))
         .routes(routes!(keys::list))
         .routes(routes!(keys::make))
         .routes(routes!(keys::revoke))
@@ -162,8 +196,12 @@ fn admin_routes() -> OpenApiRouter<Api> {
 }
 
 fn guarded_routes() -> OpenApiRouter<Api> {
-    guarded(Scope::Read, read_routes())
-        .merge(guarded(Scope::Ingest, ingest_routes()))
+    let reads = read_routes().layer(middleware::from_fn(read_limits::limit));
+    guarded(Scope::Read, reads)
+        .merge(guarded(
+            Scope::Ingest,
+            ingest_routes().layer(DefaultBodyLimit::max(MAX_INGEST_BODY_BYTES)),
+        ))
         .merge(guarded(Scope::Admin, admin_routes()))
 }
 
@@ -182,8 +220,9 @@ impl Api {
         let guarded = guarded_routes().merge(not_built::routes());
         let (guarded, _) = guarded.split_for_parts();
         let guarded = guarded
-            .layer(DefaultBodyLimit::max(MAX_INGEST_BODY_BYTES))
+            .layer(Extension(Arc::clone(&self.reads)))
             .layer(RequestDecompressionLayer::new())
+            .layer(RequestBodyTimeoutLayer::new(BODY_FRAME_WITHIN))
             .layer(middleware::from_fn_with_state(
                 self.clone(),
                 auth::authenticate,

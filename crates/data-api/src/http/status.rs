@@ -15,17 +15,21 @@ use super::Api;
 /// Requests since the start.
 #[derive(Debug, Default)]
 pub(super) struct RequestCounts {
-    total: AtomicU64,
-    failed: AtomicU64,
+    pub(super) total: AtomicU64,
+    pub(super) failed: AtomicU64,
 }
 
-/// Counts a request, and whether it failed by our fault.
+/// Counts a request, how long it took, and whether it failed by our fault.
 pub(super) async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
     let response = next.run(request).await;
+    let failed = response.status().is_server_error();
     api.requests.total.fetch_add(1, Ordering::Relaxed);
-    if response.status().is_server_error() {
+    if failed {
         api.requests.failed.fetch_add(1, Ordering::Relaxed);
     }
+    api.measured
+        .request(api.clock.now(), begun.elapsed(), failed);
     response
 }
 
@@ -69,6 +73,19 @@ pub(super) async fn ready(State(api): State<Api>) -> (StatusCode, Json<Value>) {
 #[utoipa::path(get, path = "/health", tag = "status",
     responses((status = 200, description = "healthy or degraded"), (status = 503, description = "unhealthy")))]
 pub(super) async fn health(State(api): State<Api>) -> (StatusCode, Json<Value>) {
+    state(&api).await
+}
+
+/// The same in its longer, older form: `dependencies.database` is an object.
+#[utoipa::path(get, path = "/health/detailed", tag = "status",
+    responses((status = 200, description = "healthy or degraded"), (status = 503, description = "unhealthy")))]
+pub(super) async fn detailed(State(api): State<Api>) -> (StatusCode, Json<Value>) {
+    let (code, Json(mut body)) = state(&api).await;
+    body["dependencies"]["database"] = body["dependencies"][api.store.engine()].clone();
+    (code, Json(body))
+}
+
+async fn state(api: &Api) -> (StatusCode, Json<Value>) {
     let begun = Instant::now();
     let totals = api.store.totals().await;
     let latency_ms = begun.elapsed().as_secs_f64() * 1000.0;
@@ -130,7 +147,7 @@ pub(super) async fn health(State(api): State<Api>) -> (StatusCode, Json<Value>) 
         "rate_limiter": {"total_requests": limiter.asked, "rate_limited_requests": limiter.refused,
             "rate_limit_percentage": percent(limiter.refused, limiter.asked), "active_ips": limiter.addresses,
             "rate_per_minute": limiter.per_minute, "burst_size": limiter.burst},
-        "dependencies": {engine: database},
+        "dependencies": {engine: database, "database": if code == StatusCode::OK { "ok" } else { "down" }},
         "checks": [{"name": "database", "status": if code == StatusCode::OK { "ok" } else { "down" }, "latency_ms": latency_ms}],
         "authentication": {"api_key_required": !api.allow_anonymous},
         "events": events,

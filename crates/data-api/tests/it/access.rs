@@ -12,14 +12,14 @@ const SCOPES: [&str; 3] = ["read", "ingest", "admin"];
 
 /// An operation of the document, and the scope that it says it needs.
 #[derive(Debug)]
-struct Operation {
+pub(crate) struct Operation {
     method: Method,
     path: String,
     scope: String,
 }
 
 /// Guarded operations, from the document that the service serves; open ones must be those of [`OPEN`].
-async fn operations(home: &Home) -> Vec<Operation> {
+pub(crate) async fn operations(home: &Home) -> Vec<Operation> {
     let document = home.json("/openapi.json").await;
     let mut guarded = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -55,7 +55,7 @@ async fn operations(home: &Home) -> Vec<Operation> {
     guarded
 }
 
-fn ask(home: &Home, operation: &Operation) -> RequestBuilder {
+pub(crate) fn ask(home: &Home, operation: &Operation) -> RequestBuilder {
     let url = home.url.join(&operation.path).unwrap();
     let request = home.http.request(operation.method.clone(), url);
     if operation.method == Method::POST {
@@ -65,7 +65,7 @@ fn ask(home: &Home, operation: &Operation) -> RequestBuilder {
     }
 }
 
-async fn make(home: &Home, wish: &Value) -> (i64, String) {
+pub(crate) async fn make(home: &Home, wish: &Value) -> (i64, String) {
     let (status, made) = answer(home.post("/api/v1/keys").json(wish)).await;
     assert_eq!(status, 201, "{made}");
     (

@@ -70,6 +70,8 @@ pub(crate) struct Home {
     pub(crate) http: reqwest::Client,
     tasks: Tasks,
     pub(crate) folder: Place,
+    /// Stands still at [`now`] until a test sets it.
+    pub(crate) clock: Clock,
 }
 
 /// The instant at which all tests happen.
@@ -99,7 +101,7 @@ impl Home {
 
     async fn start(folder: Place, settings: &[(&str, &str)], clock: Clock) -> Self {
         let (tasks, _ends) = Tasks::new();
-        let app = App::start(config(&folder.database, settings), &tasks, clock)
+        let app = App::start(config(&folder.database, settings), &tasks, clock.clone())
             .await
             .unwrap();
         let url = Url::parse(&format!("http://{}", app.address)).unwrap();
@@ -118,6 +120,7 @@ impl Home {
             http,
             tasks,
             folder,
+            clock,
         }
     }
 

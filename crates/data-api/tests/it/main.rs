@@ -8,15 +8,20 @@
 )]
 
 mod access;
+mod alerts;
+mod analytics;
 mod auth;
 mod client;
+mod device_reports;
 mod event_summaries;
 mod events;
+mod export;
 mod gaps;
 mod history;
 pub(crate) mod home;
 mod ingest;
 mod integrations;
+mod limits;
 mod metrics;
 mod names_change_hands;
 mod not_built;
