@@ -33,6 +33,7 @@ mod row;
 pub(crate) mod salvage;
 mod services;
 mod sqlite;
+mod statistics;
 mod upkeep;
 mod writer;
 
