@@ -1,5 +1,6 @@
 //! The HTTP API: one module per resource, and what stands around them.
 
+mod activity;
 mod alerts;
 mod analytics;
 mod auth;
@@ -8,6 +9,7 @@ mod counters;
 mod derived;
 mod device_health;
 mod device_reports;
+mod energy;
 mod event_id;
 mod event_summaries;
 mod events;
@@ -45,7 +47,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::backup::Backups;
-use crate::config::Config;
+use crate::config::{Config, EnergyConfig};
 use crate::integrity::Integrity;
 use crate::keys::Keys;
 use crate::measured::Measured;
@@ -69,6 +71,7 @@ pub(crate) struct Api {
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
     measured: Arc<Measured>,
+    energy: Arc<EnergyConfig>,
     health: Health,
     clock: Clock,
     backups: Backups,
@@ -102,6 +105,7 @@ impl Api {
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
             measured: Arc::default(),
+            energy: Arc::new(config.energy.clone()),
             health,
             clock,
             backups,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod alerts;
 mod analytics;
 mod app;
@@ -16,6 +17,7 @@ mod http;
 mod integrity;
 mod keys;
 mod measured;
+mod power;
 pub mod store;
 
 pub use app::{App, DataApi};
