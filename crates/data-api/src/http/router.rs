@@ -18,8 +18,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, device_health, device_reports, events, export, gaps, history, home,
-    ingest, integrations, keys, live, not_built, places, read_limits, registry, registry_in,
+    Api, auth, backup, counters, device_health, device_reports, events, export, gaps, history,
+    home, ingest, integrations, keys, live, not_built, places, read_limits, registry, registry_in,
     relations, statistics, status, storage, upkeep,
 };
 
@@ -202,6 +202,7 @@ fn admin_routes() -> OpenApiRouter<Api> {
         .routes(routes!(storage::dry_run))
         .routes(routes!(storage::run))
         .routes(routes!(storage::delete_events))
+        .routes(routes!(backup::list, backup::make))
 }
 
 fn guarded_routes() -> OpenApiRouter<Api> {
