@@ -8,11 +8,13 @@
 )]
 
 mod access;
+mod activity;
 mod alerts;
 mod analytics;
 mod auth;
 mod client;
 mod device_reports;
+mod energy;
 mod event_summaries;
 mod events;
 mod export;
