@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// Folder for databases, about 250 bytes a row; full stores are kept there, and asked again by the next run
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// Folder with programs to measure instead of a release build
+    #[arg(long, value_name = "DIR")]
+    programs: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
