@@ -62,7 +62,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         options.runs > 0 && options.ingest >= 10_000 && options.events.iter().all(|&n| n >= 10_000),
         "--runs 1, --ingest 10000 and --events 10000 at least"
     );
-    let programs = workspace::build(&["data-api", "websocket-ingestion", "home-simulator"], true)?;
+    let programs = match &options.programs {
+        Some(folder) => folder.clone(),
+        None => workspace::build(&["data-api", "websocket-ingestion", "home-simulator"], true)?,
+    };
     let temporary = tempfile::Builder::new().prefix("homeiq-bench-").tempdir()?;
     let folder = options.folder.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(folder)?;
