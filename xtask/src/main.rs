@@ -1,11 +1,13 @@
 //! The project's own commands, the same on every machine: `cargo xtask --help` lists them.
 
+mod api_test;
 mod bench;
 mod docker_test;
 mod e2e;
 mod faults;
 mod generate;
 mod http;
+mod import_test;
 mod patience;
 mod process;
 mod server;
@@ -32,11 +34,15 @@ struct Cli {
 enum Command {
     /// Run every test of the workspace, with the servers that they need
     Test(test::Options),
+    /// Ask the running data-api all that its OpenAPI document allows, with schemathesis
+    ApiTest(api_test::Options),
     /// Measure speed, latency and memory of the release programs
     #[command(subcommand)]
     Bench(bench::Bench),
     /// Follow real changes of a real Home Assistant through all services
     E2e(e2e::Options),
+    /// Import the recorder of a real Home Assistant, and compare row for row
+    ImportTest(import_test::Options),
     /// Kill, cut, pause and slow down everything, and prove that nothing is lost
     Faults(faults::Options),
     /// Build every image, start the stack and try it
@@ -48,8 +54,10 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test(options) => test::run(&options),
+        Command::ApiTest(options) => api_test::run(&options),
         Command::Bench(bench) => bench::run(&bench),
         Command::E2e(options) => e2e::run(&options),
+        Command::ImportTest(options) => import_test::run(&options),
         Command::Faults(options) => faults::run(&options),
         Command::DockerTest(options) => docker_test::run(&options),
         Command::Generate(options) => generate::run(&options),

@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod alerts;
 pub mod analytics;
+pub mod backup;
 pub mod cause;
 pub mod device_reports;
 pub mod energy;
@@ -16,3 +17,4 @@ pub mod keys;
 pub mod places;
 pub mod registry;
 pub mod relations;
+pub mod statistics;

@@ -1,12 +1,15 @@
 //! The HTTP API: one module per resource, and what stands around them.
 
+mod activity;
 mod alerts;
 mod analytics;
 mod auth;
+mod backup;
 mod counters;
 mod derived;
 mod device_health;
 mod device_reports;
+mod energy;
 mod event_id;
 mod event_summaries;
 mod events;
@@ -28,6 +31,7 @@ mod registry;
 mod registry_in;
 mod relations;
 mod router;
+mod statistics;
 mod status;
 mod trace;
 pub(crate) mod trusted_proxies;
@@ -38,10 +42,13 @@ use std::sync::Arc;
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
+use common::lifecycle::Tasks;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::backup::Backups;
+use crate::config::{Config, EnergyConfig};
+use crate::integrity::Integrity;
 use crate::keys::Keys;
 use crate::measured::Measured;
 use crate::store::{EventWriter, Store, StoreFailure};
@@ -64,14 +71,19 @@ pub(crate) struct Api {
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
     measured: Arc<Measured>,
+    energy: Arc<EnergyConfig>,
     health: Health,
     clock: Clock,
+    backups: Backups,
+    integrity: Integrity,
+    tasks: Tasks,
     /// Cancelled when the server is to close: streams end then.
     closing: CancellationToken,
     exports: Arc<Semaphore>,
 }
 
 impl Api {
+    #[expect(clippy::too_many_arguments, reason = "each is a part of its own")]
     pub(crate) fn new(
         store: Store,
         writer: EventWriter,
@@ -79,7 +91,9 @@ impl Api {
         config: &Config,
         health: Health,
         clock: Clock,
-        closing: CancellationToken,
+        backups: Backups,
+        integrity: Integrity,
+        tasks: Tasks,
     ) -> Self {
         Self {
             store,
@@ -91,9 +105,13 @@ impl Api {
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
             measured: Arc::default(),
+            energy: Arc::new(config.energy.clone()),
             health,
             clock,
-            closing,
+            backups,
+            integrity,
+            closing: tasks.closing(),
+            tasks,
             exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
         }
     }

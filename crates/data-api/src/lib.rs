@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod alerts;
 mod analytics;
 mod app;
+mod backup;
 mod cause;
 mod command;
 mod config;
@@ -12,8 +14,10 @@ mod export;
 mod hex;
 mod history;
 mod http;
+mod integrity;
 mod keys;
 mod measured;
+mod power;
 pub mod store;
 
 pub use app::{App, DataApi};

@@ -2,14 +2,19 @@
 
 use std::path::PathBuf;
 
+use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
+
 /// A failed statement.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFailure {
     /// The disk or the quota is full: nothing of the statement was kept.
     #[error("the disk is full: nothing of this was kept; free some space")]
     DiskFull(#[source] sqlx::Error),
-    /// The file cannot be written to.
-    #[error("the database cannot be written to: check the owner and mode of its file and folder")]
+    /// It cannot be written to.
+    #[error(
+        "the database cannot be written to: check the owner and mode of its file and folder, or the rights of its role"
+    )]
     ReadOnly(#[source] sqlx::Error),
     /// The file is not a database, or is damaged.
     #[error("the database file is damaged")]
@@ -17,8 +22,8 @@ pub enum StoreFailure {
     /// Too much work at once, or another program holds a lock; trying again may help.
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),
-    /// The server does not answer.
-    #[error("the database server does not answer")]
+    /// The server does not answer, or refuses the role or its password.
+    #[error("the database server does not answer, or lets nobody in")]
     Unreachable(#[source] sqlx::Error),
     /// A statement that should not have failed.
     #[error("the database refused a statement: {0}")]
@@ -62,6 +67,32 @@ pub enum CannotOpen {
         /// Why.
         error: sqlx::migrate::MigrateError,
     },
+}
+
+impl CannotOpen {
+    /// Whether it is because the file is damaged, or no database.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::File { failure, .. } => matches!(failure, StoreFailure::Damaged(_)),
+            Self::Migration { error, .. } => match error {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    is_damage(error)
+                }
+                _ => false,
+            },
+            Self::Folder { .. } | Self::Server { .. } => false,
+        }
+    }
+}
+
+fn is_damage(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    error
+        .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+        .and_then(|error| error.code()?.parse::<u32>().ok())
+        .is_some_and(|code| [11, 26].contains(&(code & 0xff)))
 }
 
 /// What the driver says, where the situation alone is not enough to act on.

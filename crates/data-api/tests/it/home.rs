@@ -34,23 +34,29 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// A place of its own for one data-api.
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         if engine() == "sqlite" {
-            let database = format!("sqlite://{}", folder.path().join("homeiq.db").display());
-            return Self {
-                folder,
-                database,
-                _server: None,
-            };
+            return Self::of(folder);
         }
         let server = Postgres::start().await.unwrap();
         let database = server.create_owned_database("home").await.unwrap();
+        Self::with(folder, database, Some(server))
+    }
+
+    pub(crate) fn with(folder: TempDir, database: String, server: Option<Postgres>) -> Self {
         Self {
             folder,
             database,
-            _server: Some(server),
+            _server: server,
         }
+    }
+
+    /// A folder with a SQLite file, or with nothing.
+    pub(crate) fn of(folder: TempDir) -> Self {
+        let database = format!("sqlite://{}", folder.path().join("homeiq.db").display());
+        Self::with(folder, database, None)
     }
 
     pub(crate) fn path(&self) -> &Path {
