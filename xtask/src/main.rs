@@ -6,6 +6,7 @@ mod e2e;
 mod faults;
 mod generate;
 mod http;
+mod import_test;
 mod patience;
 mod process;
 mod server;
@@ -37,6 +38,8 @@ enum Command {
     Bench(bench::Bench),
     /// Follow real changes of a real Home Assistant through all services
     E2e(e2e::Options),
+    /// Import the recorder of a real Home Assistant, and compare row for row
+    ImportTest(import_test::Options),
     /// Kill, cut, pause and slow down everything, and prove that nothing is lost
     Faults(faults::Options),
     /// Build every image, start the stack and try it
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Bench(bench) => bench::run(&bench),
         Command::E2e(options) => e2e::run(&options),
+        Command::ImportTest(options) => import_test::run(&options),
         Command::Faults(options) => faults::run(&options),
         Command::DockerTest(options) => docker_test::run(&options),
         Command::Generate(options) => generate::run(&options),

@@ -16,3 +16,4 @@ pub mod keys;
 pub mod places;
 pub mod registry;
 pub mod relations;
+pub mod statistics;

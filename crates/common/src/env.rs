@@ -12,7 +12,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 /// A source of settings, which remembers what was asked and what was wrong.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Env {
     values: BTreeMap<String, String>,
     asked: Vec<Asked>,

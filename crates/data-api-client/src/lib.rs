@@ -4,5 +4,6 @@ mod call;
 pub mod events;
 pub mod gaps;
 pub mod registry;
+pub mod statistics;
 
 pub use call::{CallFailed, DataApi};

@@ -28,6 +28,7 @@ mod registry;
 mod registry_in;
 mod relations;
 mod router;
+mod statistics;
 mod status;
 mod trace;
 pub(crate) mod trusted_proxies;

@@ -32,6 +32,7 @@ pub mod reported;
 mod row;
 mod services;
 mod sqlite;
+mod statistics;
 mod upkeep;
 mod writer;
 

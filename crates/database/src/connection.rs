@@ -80,6 +80,19 @@ impl Database {
         })
     }
 
+    /// Opens the database of another program, which may be writing to it. Nothing in it is changed; whoever tries gets
+    /// [`StoreFailure::ReadOnly`].
+    pub async fn open_read_only(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
+        let engine = match url {
+            DatabaseUrl::Sqlite(path) => Engine::Sqlite(sqlite::open_read_only(path).await?),
+            DatabaseUrl::Postgres(url) => Engine::Postgres(postgres::open_read_only(url).await?),
+        };
+        Ok(Self {
+            engine,
+            writing: Arc::default(),
+        })
+    }
+
     /// Rows of a statement that only reads. Dropped before its end, it ends the statement, too.
     pub async fn fetch_all(
         &self,

@@ -3,8 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 
 use crate::failure::{CannotOpen, StoreFailure};
 
@@ -24,12 +25,7 @@ pub struct Postgres {
 
 /// Connects, and brings the tables up to date.
 pub async fn open(url: &url::Url, migrations: &Migrator) -> Result<Postgres, CannotOpen> {
-    let mut shown = url.clone();
-    // An address that is logged or told has no password.
-    if shown.password().is_some() {
-        shown.set_password(Some("***")).ok();
-    }
-    let address = shown.to_string();
+    let address = shown(url);
     let cannot = |error: sqlx::Error| CannotOpen::Server {
         address: address.clone(),
         failure: error.into(),
@@ -62,6 +58,38 @@ pub async fn open(url: &url::Url, migrations: &Migrator) -> Result<Postgres, Can
             error,
         })?;
     Ok(Postgres { pool, address })
+}
+
+/// Connects to a database of another program, without a look at its tables. Every transaction is one that only reads.
+pub async fn open_read_only(url: &url::Url) -> Result<Postgres, CannotOpen> {
+    let address = shown(url);
+    let cannot = |error: sqlx::Error| CannotOpen::Server {
+        address: address.clone(),
+        failure: error.into(),
+    };
+    let options = PgConnectOptions::from_str(url.as_str())
+        .map_err(cannot)?
+        .application_name("homeiq")
+        .options([("default_transaction_read_only", "on")]);
+    // A pool would go on trying for as long as its patience lasts: whoever names another program's server wants to know at once.
+    let once = PgConnection::connect_with(&options).await.map_err(cannot)?;
+    once.close().await.map_err(cannot)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options)
+        .await
+        .map_err(cannot)?;
+    Ok(Postgres { pool, address })
+}
+
+/// The address without its password, to be logged or told.
+fn shown(url: &url::Url) -> String {
+    let mut shown = url.clone();
+    if shown.password().is_some() {
+        shown.set_password(Some("***")).ok();
+    }
+    shown.to_string()
 }
 
 impl Postgres {

@@ -83,6 +83,61 @@ pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOp
     })
 }
 
+/// Opens a file of another program that may be writing to it. Nothing is changed: no table, no setting, no byte.
+pub async fn open_read_only(path: &Path) -> Result<Sqlite, CannotOpen> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(PATIENCE)
+        .row_buffer_size(1024)
+        .pragma("query_only", "on")
+        .pragma("temp_store", "memory")
+        .pragma("cache_size", "-16000");
+    let connect = |options| {
+        SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options)
+    };
+    let cannot = |error: sqlx::Error| CannotOpen::File {
+        path: path.to_owned(),
+        failure: error.into(),
+    };
+    let pool = connect(options.clone()).await.map_err(cannot)?;
+    // The first statement is what reads the file.
+    let readers = match sqlx::query("SELECT 1 FROM sqlite_master LIMIT 1")
+        .fetch_optional(&pool)
+        .await
+    {
+        Ok(_) => pool,
+        // A file in WAL mode needs two more beside it. Where they are not and cannot be made, nobody is writing to it either.
+        Err(error) => match StoreFailure::from(error) {
+            StoreFailure::ReadOnly(_) if !beside(path, "-wal").exists() => {
+                pool.close().await;
+                connect(options.immutable(true)).await.map_err(cannot)?
+            }
+            failure => {
+                return Err(CannotOpen::File {
+                    path: path.to_owned(),
+                    failure,
+                });
+            }
+        },
+    };
+    Ok(Sqlite {
+        writer: readers.clone(),
+        readers,
+        path: path.to_owned(),
+    })
+}
+
+/// A file that SQLite keeps beside its database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.to_path_buf().into_os_string();
+    name.push(suffix);
+    name.into()
+}
+
 /// Makes a folder, where it is not there, that only its owner may look into.
 fn private_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
@@ -195,6 +250,40 @@ mod tests {
             database.check().await,
             Err(StoreFailure::ReadOnly(_))
         ));
+    }
+
+    #[tokio::test]
+    async fn a_foreign_file_is_read_while_it_is_written_to_and_cannot_be_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("foreign.db");
+        let theirs = open(&path, &no_tables()).await.unwrap();
+        let write = |text: &'static str| sqlx::query(text).execute(&theirs.writer);
+        write("CREATE TABLE t (x)").await.unwrap();
+        write("INSERT INTO t VALUES (1)").await.unwrap();
+        let ours = open_read_only(&path).await.unwrap();
+        write("INSERT INTO t VALUES (2)").await.unwrap();
+        let rows = sqlx::query("SELECT x FROM t")
+            .fetch_all(&ours.readers)
+            .await
+            .unwrap();
+        assert_eq!(rows.len(), 2);
+        let error = sqlx::query("DELETE FROM t")
+            .execute(&ours.writer)
+            .await
+            .unwrap_err();
+        assert!(matches!(
+            StoreFailure::from(error),
+            StoreFailure::ReadOnly(_)
+        ));
+        theirs.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_foreign_file_that_is_not_there_is_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("none.db");
+        assert!(open_read_only(&path).await.is_err());
+        assert!(!path.exists());
     }
 
     #[tokio::test]

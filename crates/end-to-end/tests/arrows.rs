@@ -154,13 +154,22 @@ fn only_their_owners_see_the_database_and_the_broker() {
     let workspace = workspace();
     for (dependency, owners) in [
         ("sqlx", &["ai-pattern-service", "data-api", "database"][..]),
-        ("database", &["ai-pattern-service", "data-api"]),
+        (
+            "database",
+            &["ai-pattern-service", "data-api", "history-import"],
+        ),
         ("rumqttc", &["ai-pattern-service", "test-support"]),
         ("backoff", &["common"]),
         ("pattern-mining", &["ai-pattern-service"]),
         (
             "data-api-client",
-            &["ai-pattern-service", "end-to-end", "websocket-ingestion"],
+            &[
+                "ai-pattern-service",
+                "end-to-end",
+                "history-import",
+                "homeiq",
+                "websocket-ingestion",
+            ],
         ),
     ] {
         let strangers: Vec<_> = who_sees(&workspace, dependency)

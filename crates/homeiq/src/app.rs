@@ -14,6 +14,7 @@ use url::Url;
 use websocket_ingestion::Home;
 
 use crate::config::Config;
+use crate::import;
 use crate::narrate::{self, Addresses};
 
 /// All of HomeIQ as a program.
@@ -36,6 +37,7 @@ impl App {
             mut ingestion,
             mut patterns,
             demo,
+            import: _,
         } = config;
         // All ports first: a port in use is told before anything is written.
         let store = data_api.listen.bind().await?;
@@ -143,10 +145,15 @@ impl Service for Homeiq {
     }
 
     fn commands() -> Vec<clap::Command> {
-        data_api::commands()
+        let mut commands = data_api::commands();
+        commands.push(import::command());
+        commands
     }
 
     async fn command(name: &str, arguments: ArgMatches, config: Config) -> Result<String, Failure> {
+        if name == import::NAME {
+            return import::run(&arguments, config.import).await;
+        }
         data_api::run_command(name, &arguments, &config.data_api).await
     }
 }

@@ -1,8 +1,9 @@
 //! Settings of the whole: those of every service, with defaults that fit together.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::env::Env;
+use common::settings::DataApiPeer;
 
 /// Names that say which Home Assistant to join.
 const HOME_ASSISTANT: [&str; 5] = [
@@ -28,6 +29,49 @@ pub struct Config {
     pub patterns: ai_pattern_service::Config,
     /// The simulated home, when no Home Assistant was named.
     pub demo: Option<home_simulator::Config>,
+    /// Where `homeiq import` puts a past.
+    pub import: Destination,
+}
+
+/// Where a past goes: always to the real home, also when no Home Assistant is named yet.
+#[derive(Debug)]
+pub struct Destination {
+    /// Folder of the positions of imports.
+    pub folder: PathBuf,
+    /// Whether `DATA_API_URL` says where data-api is.
+    pub is_named: bool,
+    /// The data-api that runs already.
+    pub peer: DataApiPeer,
+    /// Port on which one may run on this machine.
+    pub port: u16,
+    /// The one that is started when none runs.
+    pub data_api: data_api::Config,
+}
+
+impl Destination {
+    /// Reads from settings to which no defaults of the demo were added. What is wrong with them is told by the others, who read the
+    /// same.
+    fn read(mut env: Env, base: &Path) -> Self {
+        if !env.is_set(&["DATABASE_URL"]) {
+            let file = base.join("homeiq.db");
+            env.set_default(
+                "DATA_API_DATABASE_URL",
+                format!("sqlite://{}", file.display()),
+            );
+        }
+        env.set_default("SECRETS_DIR", base.join("secrets").display().to_string());
+        let is_named = env.is_set(&["DATA_API_URL"]);
+        let data_api = data_api::Config::read(&mut env);
+        let port = data_api.listen.port;
+        env.set_default("DATA_API_URL", format!("http://127.0.0.1:{port}"));
+        Self {
+            folder: base.join("import"),
+            is_named,
+            peer: DataApiPeer::read(&mut env),
+            port,
+            data_api,
+        }
+    }
 }
 
 impl Config {
@@ -38,6 +82,7 @@ impl Config {
             "./data",
             "Folder of databases and secrets; the demo uses `demo` below it.",
         );
+        let import = Destination::read(env.clone(), &base);
         let is_demo = !env.is_set(&HOME_ASSISTANT);
         let data_dir = if is_demo { base.join("demo") } else { base };
         let file = |name: &str| format!("sqlite://{}", data_dir.join(name).display());
@@ -63,14 +108,13 @@ impl Config {
             patterns: ai_pattern_service::Config::read(env),
             demo: is_demo.then(|| home_simulator::Config::read(env)),
             data_dir,
+            import,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
@@ -78,6 +122,13 @@ mod tests {
         let demo = Config::read(&mut Env::default());
         assert!(demo.demo.is_some());
         assert_eq!(demo.data_api.database.to_string(), "./data/demo/homeiq.db");
+        let import = demo.import;
+        assert_eq!(import.data_api.database.to_string(), "./data/homeiq.db");
+        assert_eq!(import.folder, Path::new("./data/import"));
+        assert_eq!(
+            (import.is_named, import.peer.url.as_str()),
+            (false, "http://127.0.0.1:8006/")
+        );
         let mut env = Env::from_pairs([("HA_HTTP_URL", "http://ha:8123"), ("HA_TOKEN", "t")]);
         let real = Config::read(&mut env);
         env.finish().unwrap();

@@ -2,7 +2,8 @@
 
 mod app;
 mod config;
+mod import;
 mod narrate;
 
 pub use app::{App, Homeiq};
-pub use config::Config;
+pub use config::{Config, Destination};

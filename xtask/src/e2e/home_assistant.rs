@@ -145,6 +145,12 @@ impl HomeAssistant {
         self.start_again()
     }
 
+    /// Stops it in order: its recorder writes what it has.
+    pub(crate) fn stop(&self) -> anyhow::Result<()> {
+        process::output(&mut self.script("stop.sh"))?;
+        Ok(())
+    }
+
     /// Ends it with SIGKILL.
     pub(crate) fn kill(&self) -> anyhow::Result<()> {
         process::output(self.script("stop.sh").env("HA_KILL", "1"))?;

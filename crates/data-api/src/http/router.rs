@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 use super::{
     Api, auth, counters, device_health, device_reports, events, export, gaps, history, home,
     ingest, integrations, keys, not_built, places, read_limits, registry, registry_in, relations,
-    status, upkeep,
+    statistics, status, upkeep,
 };
 
 /// From one part of a body to the next; a sender that is slower is cut off.
@@ -129,6 +129,7 @@ fn read_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry::services))
         .routes(routes!(registry::service))
         .merge(history_routes())
+        .routes(routes!(statistics::list))
         .merge(related_routes())
 }
 
@@ -182,6 +183,7 @@ fn ingest_routes() -> OpenApiRouter<Api> {
         .routes(routes!(registry_in::services))
         .routes(routes!(home::report))
         .routes(routes!(gaps::upsert))
+        .routes(routes!(statistics::bulk_upsert))
 }
 
 /// Routes for who may change what others may do, or what is kept.

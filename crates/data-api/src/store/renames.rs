@@ -309,6 +309,10 @@ async fn merge(
     for text in [
         "UPDATE events SET entity = $1 WHERE entity = $2",
         "UPDATE renames SET entity = $1 WHERE entity = $2",
+        "DELETE FROM statistics WHERE entity = $2 AND start_us IN (SELECT start_us FROM statistics WHERE entity = $1)",
+        "UPDATE statistics SET entity = $1 WHERE entity = $2",
+        "DELETE FROM statistics_units WHERE entity = $2 AND EXISTS (SELECT 1 FROM statistics_units WHERE entity = $1)",
+        "UPDATE statistics_units SET entity = $1 WHERE entity = $2",
     ] {
         let lines = [kept.into(), gone.into()];
         transaction.execute(Statement::with(text, lines)).await?;

@@ -32,4 +32,5 @@ mod relations;
 mod removed;
 pub(crate) mod renames;
 mod restart;
+mod statistics;
 mod trace;

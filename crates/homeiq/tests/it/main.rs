@@ -6,5 +6,6 @@
 )]
 
 mod demo;
+mod import;
 mod process;
 mod starting;
