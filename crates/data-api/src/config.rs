@@ -92,7 +92,7 @@ impl Config {
             database: env.value(
                 &["DATA_API_DATABASE_URL", "DATABASE_URL"],
                 "sqlite://./data/homeiq.db",
-                "The database: `sqlite://PATH`. `sqlite+aiosqlite:///PATH` is understood.",
+                "The database: `sqlite://PATH`, or `postgres://USER:PASSWORD@HOST/DATABASE` (`postgresql://…` too). `sqlite+aiosqlite:///PATH` and `postgresql+asyncpg://…` are understood.",
             ),
             key: settings::data_api_key(env),
             allow_anonymous: env.switch(

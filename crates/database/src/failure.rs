@@ -8,8 +8,10 @@ pub enum StoreFailure {
     /// The disk or the quota is full: nothing of the statement was kept.
     #[error("the disk is full: nothing of this was kept; free some space")]
     DiskFull(#[source] sqlx::Error),
-    /// The file cannot be written to.
-    #[error("the database cannot be written to: check the owner and mode of its file and folder")]
+    /// It cannot be written to.
+    #[error(
+        "the database cannot be written to: check the owner and mode of its file and folder, or the rights of its role"
+    )]
     ReadOnly(#[source] sqlx::Error),
     /// The file is not a database, or is damaged.
     #[error("the database file is damaged")]
@@ -17,8 +19,8 @@ pub enum StoreFailure {
     /// Too much work at once, or another program holds a lock; trying again may help.
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),
-    /// The server does not answer.
-    #[error("the database server does not answer")]
+    /// The server does not answer, or refuses the role or its password.
+    #[error("the database server does not answer, or lets nobody in")]
     Unreachable(#[source] sqlx::Error),
     /// A statement that should not have failed.
     #[error("the database refused a statement: {0}")]

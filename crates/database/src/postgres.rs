@@ -1,17 +1,23 @@
 //! PostgreSQL: a pool of connections, one transaction that writes at a time.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use sqlx::ConnectOptions as _;
 use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use tokio::time::{sleep, timeout};
 
 use crate::failure::{CannotOpen, StoreFailure};
 
 const CONNECTIONS: u32 = 8;
+/// How long the first connection may take: the server may be about to start, too.
+const PATIENCE_AT_START: Duration = Duration::from_secs(30);
 /// How long a caller waits for a connection.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a check may take: who asks for it does not wait longer.
+const PATIENCE_OF_A_CHECK: Duration = Duration::from_secs(2);
 /// Who holds this lock of the database is the one that writes: also against a second process on the same database.
 pub(crate) const WRITER_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('homeiq writer'))";
 
@@ -34,6 +40,7 @@ pub async fn open(url: &url::Url, migrations: &Migrator) -> Result<Postgres, Can
         .map_err(cannot)?
         .application_name("homeiq")
         .statement_cache_capacity(200);
+    wait_for(&options).await.map_err(cannot)?;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
@@ -58,6 +65,44 @@ pub async fn open(url: &url::Url, migrations: &Migrator) -> Result<Postgres, Can
             error,
         })?;
     Ok(Postgres { pool, address })
+}
+
+/// Waits for a server that is not there yet. Everything else that is wrong is told at once.
+async fn wait_for(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let begun = Instant::now();
+    loop {
+        match options.connect().await {
+            Ok(connection) => return connection.close().await,
+            Err(error) if begun.elapsed() > PATIENCE_AT_START || !may_come(&error) => {
+                return Err(error);
+            }
+            Err(error) => {
+                tracing::info!(%error, "the database server does not answer yet");
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// Whether a server that starts answers so.
+fn may_come(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // cannot_connect_now: it reads its log.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "57P03"),
+        _ => false,
+    }
+}
+
+/// A text as PostgreSQL can hold it: all of Unicode but U+0000, for which U+FFFD stands.
+pub fn text(text: Option<String>) -> Option<String> {
+    text.map(|text| {
+        if text.contains('\0') {
+            text.replace('\0', "\u{fffd}")
+        } else {
+            text
+        }
+    })
 }
 
 /// Connects to a database of another program, without a look at its tables. Every transaction is one that only reads.
@@ -106,10 +151,11 @@ impl Postgres {
     }
 
     pub(crate) async fn check(&self) -> Result<(), StoreFailure> {
-        let read_only: bool =
-            sqlx::query_scalar("SELECT current_setting('transaction_read_only')::boolean")
-                .fetch_one(&self.pool)
-                .await?;
+        let asked = sqlx::query_scalar("SELECT current_setting('transaction_read_only')::boolean")
+            .fetch_one(&self.pool);
+        let read_only: bool = timeout(PATIENCE_OF_A_CHECK, asked)
+            .await
+            .map_err(|_| StoreFailure::Unreachable(sqlx::Error::PoolTimedOut))??;
         if read_only {
             return Err(StoreFailure::ReadOnly(sqlx::Error::Protocol(
                 "the server takes no writes now (transaction_read_only)".into(),

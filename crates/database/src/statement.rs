@@ -5,6 +5,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Postgres, QueryBuilder, Sqlite};
 
+use crate::postgres;
 use crate::value::Value;
 
 /// A statement with its parameters.
@@ -112,7 +113,9 @@ impl Statement {
                         Piece::Text(text) => builder.push(text),
                         Piece::Value(Value::Integer(value)) => builder.push_bind(value),
                         Piece::Value(Value::Real(value)) => builder.push_bind(value),
-                        Piece::Value(Value::Text(value)) => builder.push_bind(value),
+                        Piece::Value(Value::Text(value)) => {
+                            builder.push_bind(postgres::text(value))
+                        }
                         Piece::Value(Value::Bytes(value)) => builder.push_bind(value),
                         Piece::Value(Value::Bool(value)) => builder.push_bind(value),
                     };
@@ -164,7 +167,7 @@ impl Built<Postgres> {
                     .fold(sqlx::query(*text), |query, value| match value {
                         Value::Integer(value) => query.bind(value),
                         Value::Real(value) => query.bind(value),
-                        Value::Text(value) => query.bind(value),
+                        Value::Text(value) => query.bind(postgres::text(value)),
                         Value::Bytes(value) => query.bind(value),
                         Value::Bool(value) => query.bind(value),
                     })

@@ -168,6 +168,10 @@ fn valid(event: NewEvent) -> Result<ValidEvent, String> {
     {
         return Err("last_changed is after last_updated".to_owned());
     }
+    let user_id = event.context.as_ref().and_then(|c| c.user_id.as_deref());
+    if user_id.is_some_and(|id| id.contains('\0')) {
+        return Err("context.user_id has the character U+0000".to_owned());
+    }
     Ok(ValidEvent {
         entity_id: event.entity_id,
         state: event.state,

@@ -34,22 +34,23 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// A place of its own for one data-api.
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         if engine() == "sqlite" {
             let database = format!("sqlite://{}", folder.path().join("homeiq.db").display());
-            return Self {
-                folder,
-                database,
-                _server: None,
-            };
+            return Self::with(folder, database, None);
         }
         let server = Postgres::start().await.unwrap();
         let database = server.create_owned_database("home").await.unwrap();
+        Self::with(folder, database, Some(server))
+    }
+
+    pub(crate) fn with(folder: TempDir, database: String, server: Option<Postgres>) -> Self {
         Self {
             folder,
             database,
-            _server: Some(server),
+            _server: server,
         }
     }
 

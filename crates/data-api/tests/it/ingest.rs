@@ -205,3 +205,27 @@ async fn a_body_over_the_limit_is_refused_whole() {
     assert_eq!(status, 413, "{told}");
     assert_eq!(home.json("/api/v1/events").await, json!([]));
 }
+
+#[tokio::test]
+async fn a_text_with_the_character_0_is_stored_and_asked_for_like_any_other() {
+    let home = Home::new().await;
+    let row = json!({"entity_id": "sensor.serial", "state": "a\u{0}b", "attributes": {"x": "c\u{0}"}, "last_updated": 1_795_428_000_000_000_i64});
+    let (status, reply) = answer(home.post(PATH).json(&json!([row]))).await;
+    assert_eq!((status, &reply["stored"]), (200, &json!(1)), "{reply}");
+    let events = home.json("/api/v1/events").await;
+    // PostgreSQL has no such character.
+    let kept = match crate::home::engine() {
+        "sqlite" => "a\u{0}b",
+        _ => "a\u{fffd}b",
+    };
+    assert_eq!(events[0]["state"], kept);
+    assert_eq!(events[0]["attributes"], json!({"x": "c\u{0}"}));
+    for path in [
+        "/api/v1/events?device_id=a%00",
+        "/api/entities?label=a%00",
+        "/api/devices?manufacturer=a%00",
+    ] {
+        let (status, told) = answer(home.get(path)).await;
+        assert_eq!(status, 200, "{path}: {told}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::home::Home;
+use crate::home::{Home, now};
 use crate::renames::{event, line, list, store, tell, total};
 
 #[tokio::test]
@@ -150,4 +150,37 @@ async fn a_told_rename_onto_an_id_that_another_entity_is_known_to_have_is_left_t
     );
     assert_eq!(line(&home, "light.b").await, "1 - 1n 1m");
     assert_eq!(line(&home, "light.a").await, "2 - 2n 2m");
+}
+
+#[tokio::test]
+async fn the_counts_of_days_follow_the_events_of_a_rename() {
+    let (home, clock) = Home::with_clock(&[]).await;
+    list(&home, &[("r1", "light.old", 0.0)]).await;
+    let day = 86_400.0;
+    store(
+        &home,
+        &[
+            event("light.old", 1.0, "1"),
+            event("light.old", -day, "the day before"),
+            event("light.old", 8.0, "of another"),
+            event("light.new", 1.0, "twice"),
+            event("light.new", 3.0, "2"),
+        ],
+    )
+    .await;
+    assert_eq!(
+        tell(&home, &[("light.old", "light.new", 5.0)]).await["duplicates"],
+        1
+    );
+    assert_eq!(line(&home, "light.new").await, "the day before 1 2");
+    assert_eq!(line(&home, "light.old").await, "of another");
+    assert_eq!(total(&home).await, 4);
+    // Days later all of them lie in whole days, which are counted without reading events.
+    clock.set(now().plus_seconds(3 * 86_400));
+    let stats = home.json("/api/v1/events/stats?period=7d").await;
+    assert_eq!(
+        (&stats["total_events"], &stats["unique_entities"]),
+        (&json!(4), &json!(2)),
+        "{stats}"
+    );
 }

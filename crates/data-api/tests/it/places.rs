@@ -265,3 +265,37 @@ async fn a_child_device_of_2026_is_where_its_parent_is_and_has_its_own_entry() {
     }
     assert_eq!(home.json("/api/devices/strip").await["hw_version"], "B");
 }
+
+#[tokio::test]
+async fn entities_of_a_label_come_page_by_page_and_only_with_this_very_label() {
+    let home = Home::new().await;
+    let entity =
+        |n: u32, labels: Value| json!({"entity_id": format!("light.l{n}"), "labels": labels});
+    upsert(
+        &home,
+        "entities",
+        &json!([
+            entity(1, json!(["wet"])),
+            entity(2, json!(["wetter", "not wet"])),
+            entity(3, json!(["a\",\"wet"])),
+            entity(4, json!([])),
+            entity(5, json!(["cold", "wet"])),
+            entity(6, json!(["wet"])),
+        ]),
+    )
+    .await;
+    for (page, want) in [
+        ("limit=2", vec!["light.l1", "light.l5"]),
+        ("limit=2&offset=2", vec!["light.l6"]),
+        ("limit=10&offset=3", vec![]),
+    ] {
+        let list = home.json(&format!("/api/entities?label=wet&{page}")).await;
+        let ids: Vec<_> = list["entities"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["entity_id"].as_str().unwrap())
+            .collect();
+        assert_eq!(ids, want, "{page}");
+    }
+}

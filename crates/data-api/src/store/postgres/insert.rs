@@ -1,5 +1,6 @@
 //! Rows of `events` into PostgreSQL: one statement for all rows of a batch, its columns as arrays.
 
+use database::postgres::text;
 use sqlx::postgres::PgConnection;
 use sqlx::query;
 
@@ -27,7 +28,7 @@ pub(crate) async fn insert(
     .bind(column(|row| row.unchanged_us))
     .bind(rows.iter().map(|row| row.attributes).collect::<Vec<_>>())
     .bind(column(|row| row.flags))
-    .bind(rows.iter().map(|row| row.state).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| text(row.state.map(str::to_owned))).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.context.as_deref()).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.context_parent.as_deref()).collect::<Vec<_>>())
     .execute(connection)
