@@ -1,5 +1,6 @@
 //! The project's own commands, the same on every machine: `cargo xtask --help` lists them.
 
+mod api_test;
 mod bench;
 mod docker_test;
 mod e2e;
@@ -33,6 +34,8 @@ struct Cli {
 enum Command {
     /// Run every test of the workspace, with the servers that they need
     Test(test::Options),
+    /// Ask the running data-api all that its OpenAPI document allows, with schemathesis
+    ApiTest(api_test::Options),
     /// Measure speed, latency and memory of the release programs
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -51,6 +54,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test(options) => test::run(&options),
+        Command::ApiTest(options) => api_test::run(&options),
         Command::Bench(bench) => bench::run(&bench),
         Command::E2e(options) => e2e::run(&options),
         Command::ImportTest(options) => import_test::run(&options),

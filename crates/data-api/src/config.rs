@@ -33,6 +33,32 @@ pub struct Config {
     pub cors: CorsOrigins,
     /// When to raise an alert.
     pub alerts: AlertConfig,
+    /// What sensors do not tell of energy.
+    pub energy: EnergyConfig,
+}
+
+/// What sensors do not tell of energy.
+#[derive(Debug, Clone)]
+pub struct EnergyConfig {
+    /// The sensor of the power of the whole home; none: all sensors of power added up.
+    pub power_entity: Option<String>,
+    /// What a kilowatt-hour costs, in any currency; none: no cost is told.
+    pub price_per_kwh: Option<f64>,
+}
+
+impl EnergyConfig {
+    fn read(env: &mut Env) -> Self {
+        Self {
+            power_entity: env.optional(
+                &["ENERGY_POWER_ENTITY"],
+                "The sensor that measures the power of the whole home. Unset: all sensors of power are added up.",
+            ),
+            price_per_kwh: env.optional(
+                &["ENERGY_PRICE_PER_KWH"],
+                "Price of a kilowatt-hour, for costs in `/api/v1/energy`. Unset: no costs.",
+            ),
+        }
+    }
 }
 
 /// When to raise an alert.
@@ -128,6 +154,7 @@ impl Config {
                 .unwrap_or_default(),
             cors: CorsOrigins::read(env),
             alerts: AlertConfig::read(env),
+            energy: EnergyConfig::read(env),
         }
     }
 }

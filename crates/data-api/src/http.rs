@@ -1,5 +1,6 @@
 //! The HTTP API: one module per resource, and what stands around them.
 
+mod activity;
 mod alerts;
 mod analytics;
 mod auth;
@@ -7,6 +8,7 @@ mod counters;
 mod derived;
 mod device_health;
 mod device_reports;
+mod energy;
 mod event_id;
 mod event_summaries;
 mod events;
@@ -42,7 +44,7 @@ use common::http::problem::Problem;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, EnergyConfig};
 use crate::keys::Keys;
 use crate::measured::Measured;
 use crate::store::{EventWriter, Store, StoreFailure};
@@ -65,6 +67,7 @@ pub(crate) struct Api {
     rate_limit: Arc<RateLimit>,
     requests: Arc<RequestCounts>,
     measured: Arc<Measured>,
+    energy: Arc<EnergyConfig>,
     health: Health,
     clock: Clock,
     /// Cancelled when the server is to close: streams end then.
@@ -92,6 +95,7 @@ impl Api {
             rate_limit: Arc::new(RateLimit::new(config.rate_per_minute, config.rate_burst)),
             requests: Arc::default(),
             measured: Arc::default(),
+            energy: Arc::new(config.energy.clone()),
             health,
             clock,
             closing,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod alerts;
 mod analytics;
 mod app;
@@ -14,6 +15,7 @@ mod history;
 mod http;
 mod keys;
 mod measured;
+mod power;
 pub mod store;
 
 pub use app::{App, DataApi};

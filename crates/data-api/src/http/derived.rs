@@ -3,7 +3,7 @@
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Api, alerts, analytics, event_summaries, process_metrics, trace};
+use super::{Api, activity, alerts, analytics, energy, event_summaries, process_metrics, trace};
 
 /// For who may read.
 pub(super) fn read_routes() -> OpenApiRouter<Api> {
@@ -15,6 +15,15 @@ pub(super) fn read_routes() -> OpenApiRouter<Api> {
         .routes(routes!(event_summaries::types))
         .routes(routes!(trace::automation_trace))
         .routes(routes!(trace::cause))
+        .routes(routes!(activity::current))
+        .routes(routes!(activity::history))
+        .routes(routes!(energy::correlations))
+        .routes(routes!(energy::current))
+        .routes(routes!(energy::circuits))
+        .routes(routes!(energy::statistics))
+        .routes(routes!(energy::top_consumers))
+        .routes(routes!(energy::device_impact))
+        .routes(routes!(energy::carbon_intensity))
         .routes(routes!(analytics::show))
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::active))

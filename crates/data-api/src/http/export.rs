@@ -69,7 +69,8 @@ pub(super) struct ExportParams {
 /// end of the body, which every HTTP client reports as an error: a body that ended as it should is whole. What is stored while the export
 /// runs may be in it or not.
 #[utoipa::path(get, path = "/api/v1/events/export", tag = "events", params(ExportParams), security(("key" = [])),
-    responses((status = 200, description = "The rows", content((String = "application/x-ndjson"), (String = "text/csv"))),
+    responses((status = 200, description = "The rows", content(
+        (String = "application/x-ndjson"), (String = "text/csv"), (Vec<u8> = "application/gzip"), (Vec<u8> = "application/zstd"))),
         (status = 422, description = "A parameter is out of bounds"),
         (status = 503, description = "As many exports as may run are running")))]
 pub(super) async fn export(

@@ -6,7 +6,7 @@ use common::api::event_summaries::ActiveEntity;
 use common::instant::UtcMicros;
 use database::Statement;
 
-use super::ingest::DAY_US;
+use super::ingest::{DAY_US, USER_SHIFT};
 use super::{Store, StoreFailure};
 
 /// The newest state change of an entity.
@@ -78,6 +78,33 @@ impl Store {
             }
         }
         Ok(counts)
+    }
+
+    /// When users did something, from `start` to `end`, inclusive, in order; at most `limit`.
+    pub async fn user_actions(
+        &self,
+        start: UtcMicros,
+        end: UtcMicros,
+        limit: u32,
+    ) -> Result<Vec<UtcMicros>, StoreFailure> {
+        let rows = self
+            .database
+            .fetch_all(Statement::with(
+                "SELECT e.last_updated_us FROM (SELECT DISTINCT entity FROM event_days WHERE day BETWEEN $4 AND $5) d CROSS JOIN events e \
+                 WHERE e.entity = d.entity AND e.last_updated_us BETWEEN $1 AND $2 AND e.flags >= $6 ORDER BY 1 LIMIT $3",
+                [
+                    start.get().into(),
+                    end.get().into(),
+                    limit.into(),
+                    start.get().div_euclid(DAY_US).into(),
+                    end.get().div_euclid(DAY_US).into(),
+                    (1_i64 << USER_SHIFT).into(),
+                ],
+            ))
+            .await?;
+        rows.iter()
+            .map(|row| Ok(UtcMicros::new(row.get(0)?).unwrap_or_default()))
+            .collect()
     }
 
     /// The entities that changed last.

@@ -7,7 +7,14 @@ use serde_json::{Value, json};
 use crate::home::{Home, KEY, answer, now};
 
 /// Operations for everybody. They tell counts, sizes and versions, no states.
-const OPEN: [&str; 5] = ["/", "/live", "/ready", "/health", "/api/info"];
+const OPEN: [&str; 6] = [
+    "/",
+    "/live",
+    "/ready",
+    "/health",
+    "/health/detailed",
+    "/api/info",
+];
 const SCOPES: [&str; 3] = ["read", "ingest", "admin"];
 
 /// An operation of the document, and the scope that it says it needs.

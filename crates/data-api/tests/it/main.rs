@@ -8,17 +8,20 @@
 )]
 
 mod access;
+mod activity;
 mod alerts;
 mod analytics;
 mod auth;
 mod client;
 mod device_reports;
+mod energy;
 mod event_summaries;
 mod events;
 mod export;
 mod gaps;
 mod history;
 pub(crate) mod home;
+mod homeiq_clients;
 mod ingest;
 mod integrations;
 mod limits;
