@@ -21,7 +21,7 @@ use crate::integrity::{self, Integrity};
 use crate::keys::Keys;
 use crate::live::Commits;
 use crate::retention::Retention;
-use crate::store::{EventWriter, Store};
+use crate::store::EventWriter;
 
 /// data-api as a program.
 #[derive(Debug)]
