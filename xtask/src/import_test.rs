@@ -92,9 +92,9 @@ fn try_one(
 ) -> anyhow::Result<Vec<String>> {
     let home = HomeAssistant::start(bench, version, folder)?;
     for drive in [
-        Drive::new(Way::WebSocket, events / 2, "import_ws"),
-        Drive::new(Way::Burst, events - events / 2, "import_burst"),
-        Drive::new(Way::Scenario, 0, "import_removal"),
+        Drive::new(Way::WebSocket, events / 2, "e2e_ws"),
+        Drive::new(Way::Burst, events - events / 2, "e2e_burst"),
+        Drive::new(Way::Scenario, 0, "e2e_removal"),
     ] {
         home.drive(&drive)?;
     }

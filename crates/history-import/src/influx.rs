@@ -238,9 +238,8 @@ fn change(point: &Point<'_>) -> Result<Found, &'static str> {
     }
     // As Home Assistant writes one: a number, and the word where the state is none.
     let state = match (point.field("state"), point.field("value")) {
-        (Some(Value::Text(word)), _) => word.to_string(),
+        (Some(Value::Text(word)), _) | (_, Some(Value::Text(word))) => word.to_string(),
         (_, Some(Value::Number(number))) => number.to_string(),
-        (_, Some(Value::Text(word))) => word.to_string(),
         (Some(Value::Number(_) | Value::Bool(_)) | None, Some(Value::Bool(_)) | None) => {
             return Err("it has neither a field state nor value: only an attribute");
         }
@@ -301,7 +300,7 @@ fn micros(time: i64) -> Option<i64> {
         .or_else(|| {
             YEARS
                 .contains(&(time / 1_000_000_000))
-                .then(|| time / 1_000)
+                .then_some(time / 1_000)
         })
 }
 

@@ -1,4 +1,4 @@
-//! The table of LTSS, the custom integration that writes every state into TimescaleDB: `ltss (time, entity_id, state, attributes)`.
+//! The table of LTSS, the custom integration that writes every state into `TimescaleDB`: `ltss (time, entity_id, state, attributes)`.
 
 use common::instant::UtcMicros;
 use database::{Database, Engine, Row, Statement};

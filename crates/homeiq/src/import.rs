@@ -24,7 +24,7 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Brings the past of a home into data-api
 ///
-/// It goes to the data-api that DATA_API_URL names (with DATA_API_KEY), else to the one that runs on this machine, else into the
+/// It goes to the data-api that `DATA_API_URL` names (with `DATA_API_KEY`), else to the one that runs on this machine, else into the
 /// database of `homeiq`, which is opened for as long as the import takes. The source is only read. Nothing is stored twice: an import
 /// may be stopped, repeated, and run while Home Assistant and homeiq run.
 #[derive(Parser)]
@@ -36,13 +36,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Kind {
-    /// State changes from Home Assistant's own recorder: home-assistant_v2.db, or postgres://USER:PASSWORD@HOST/DATABASE
+    /// State changes from Home Assistant's own recorder: home-assistant_v2.db, or `postgres://USER:PASSWORD@HOST/DATABASE`
     Recorder(From),
     /// Long-term statistics (one row an hour, kept for ever) from the same database; charts show them where state changes end
     Statistics(From),
     /// State changes that Home Assistant or homeiq wrote to InfluxDB, from a file of line protocol (plain or .gz)
     Influx(From),
-    /// State changes of the integration LTSS: postgres://USER:PASSWORD@HOST/DATABASE
+    /// State changes of the integration LTSS: `postgres://USER:PASSWORD@HOST/DATABASE`
     Ltss(From),
 }
 

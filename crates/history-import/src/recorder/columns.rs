@@ -34,61 +34,17 @@ impl Columns {
     /// Looks at the tables.
     pub(super) async fn find(database: &Database, place: &str) -> Result<Self, ImportFailed> {
         let failed = |failure| ImportFailed::source(place, failure);
-        let other = |missing: &str| ImportFailed::OtherTables {
-            place: place.to_owned(),
-            wanted: "the database of Home Assistant's recorder",
-            missing: missing.to_owned(),
-        };
         let names = column_names(database, "states").await.map_err(failed)?;
-        if names.is_empty() {
-            return Err(other("it has no table 'states'"));
+        if let Some(missing) = missing(&names) {
+            return Err(ImportFailed::OtherTables {
+                place: place.to_owned(),
+                wanted: "the database of Home Assistant's recorder",
+                missing,
+            });
         }
         let has = |name: &str| names.contains(name);
-        for column in ["state_id", "state"] {
-            if !has(column) {
-                return Err(other(&format!(
-                    "its table 'states' has no column '{column}'"
-                )));
-            }
-        }
-        if !has("metadata_id") && !has("entity_id") {
-            return Err(other(
-                "its table 'states' has neither 'metadata_id' nor 'entity_id'",
-            ));
-        }
-        if !has("last_updated_ts") && !has("last_updated") {
-            return Err(other(
-                "its table 'states' has neither 'last_updated_ts' nor 'last_updated'",
-            ));
-        }
-        // Whether rows are left that only the old column tells of: each question is one look into an index.
-        let left = async |new: &str, question: &'static str| -> Result<bool, ImportFailed> {
-            if !has(new) {
-                return Ok(true);
-            }
-            let row = database.fetch_optional(question).await;
-            Ok(row.map_err(failed)?.is_some())
-        };
-        let old_names = left(
-            "metadata_id",
-            "SELECT 1 FROM states WHERE metadata_id IS NULL LIMIT 1",
-        )
-        .await?;
-        let old_attributes = left(
-            "attributes_id",
-            "SELECT 1 FROM states WHERE attributes_id IS NULL LIMIT 1",
-        )
-        .await?;
-        let old_dates = left(
-            "last_updated_ts",
-            "SELECT 1 FROM states WHERE last_updated_ts IS NULL LIMIT 1",
-        )
-        .await?;
-        let old_ids = left(
-            "context_id_bin",
-            "SELECT 1 FROM states WHERE context_id_bin IS NULL LIMIT 1",
-        )
-        .await?;
+        let [old_names, old_attributes, old_dates, old_ids] =
+            rows_left(database, &names).await.map_err(failed)?;
         let is_sqlite = matches!(database.engine, Engine::Sqlite(_));
         let mut columns = Self {
             pieces: vec!["SELECT CAST(state_id AS BIGINT)"],
@@ -216,6 +172,60 @@ impl Columns {
             user: id(2)?,
         })
     }
+}
+
+/// What `states` would need and does not have.
+fn missing(names: &BTreeSet<String>) -> Option<String> {
+    if names.is_empty() {
+        return Some("it has no table 'states'".to_owned());
+    }
+    [
+        &["state_id"][..],
+        &["state"],
+        &["metadata_id", "entity_id"],
+        &["last_updated_ts", "last_updated"],
+    ]
+    .into_iter()
+    .find(|any| !any.iter().any(|name| names.contains(*name)))
+    .map(|any| {
+        format!(
+            "its table 'states' has no column '{}'",
+            any.join("' and no '")
+        )
+    })
+}
+
+/// Whether rows are left of which only an old column tells the name, the attributes, the instant or the context.
+async fn rows_left(
+    database: &Database,
+    names: &BTreeSet<String>,
+) -> Result<[bool; 4], StoreFailure> {
+    // Each question is one look into an index.
+    let questions = [
+        (
+            "metadata_id",
+            "SELECT 1 FROM states WHERE metadata_id IS NULL LIMIT 1",
+        ),
+        (
+            "attributes_id",
+            "SELECT 1 FROM states WHERE attributes_id IS NULL LIMIT 1",
+        ),
+        (
+            "last_updated_ts",
+            "SELECT 1 FROM states WHERE last_updated_ts IS NULL LIMIT 1",
+        ),
+        (
+            "context_id_bin",
+            "SELECT 1 FROM states WHERE context_id_bin IS NULL LIMIT 1",
+        ),
+    ];
+    let mut left = [true; 4];
+    for (left, (column, question)) in left.iter_mut().zip(questions) {
+        if names.contains(column) {
+            *left = database.fetch_optional(question).await?.is_some();
+        }
+    }
+    Ok(left)
 }
 
 fn text(row: &Row, column: Option<usize>) -> Result<Option<String>, StoreFailure> {
