@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod alerts;
 pub mod analytics;
+pub mod backup;
 pub mod cause;
 pub mod device_reports;
 pub mod energy;

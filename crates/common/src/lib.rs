@@ -23,6 +23,8 @@ pub mod program;
 #[cfg(feature = "service")]
 pub mod retry;
 #[cfg(feature = "service")]
+pub mod schedule;
+#[cfg(feature = "service")]
 pub mod secret_file;
 #[cfg(feature = "service")]
 pub mod settings;

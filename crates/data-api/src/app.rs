@@ -14,10 +14,12 @@ use common::secret_file;
 use tokio::net::TcpListener;
 
 use crate::alerts::watch::{Peer, Watch};
+use crate::backup::{Backups, schedule};
 use crate::config::{AlertConfig, Config};
 use crate::http::Api;
+use crate::integrity::{self, Integrity};
 use crate::keys::Keys;
-use crate::store::{EventWriter, Store};
+use crate::store::EventWriter;
 
 /// data-api as a program.
 #[derive(Debug)]
@@ -47,7 +49,8 @@ impl App {
         let address = listener.local_addr()?;
         let key = secret_file::find_or_make(&config.key)?;
         let health = Health::new();
-        let store = Store::open(&config.database).await?;
+        let integrity = Integrity::default();
+        let (store, file) = integrity::open(&config.database, &health, &integrity, &clock).await?;
         let events = store.totals().await?.events;
         tracing::info!(
             database = %config.database,
@@ -60,6 +63,8 @@ impl App {
             writing.run().await;
             Ok(())
         });
+        let backups = Backups::new(&config.database, &config.backup, clock.clone());
+        keep_backups(&backups, &config, tasks, clock.clone());
         let keys = Keys::read(&key, store.clone(), clock.clone()).await?;
         tasks.spawn("api-keys", keys.clone().tend(tasks.stopping()));
         let api = Api::new(
@@ -67,10 +72,18 @@ impl App {
             writer,
             keys,
             &config,
-            health,
+            health.clone(),
             clock.clone(),
-            tasks.closing(),
+            backups,
+            integrity.clone(),
+            tasks.clone(),
         );
+        if let Some(file) = file {
+            tasks.spawn(
+                "database-check",
+                integrity.check(file, health, clock.clone(), tasks.stopping()),
+            );
+        }
         let watch = Watch::new(
             store.clone(),
             api.measured(),
@@ -88,6 +101,25 @@ impl App {
             served
         });
         Ok(Self { address })
+    }
+}
+
+/// Makes backups as the schedule says, and gives up what is being made when the process stops.
+fn keep_backups(backups: &Backups, config: &Config, tasks: &Tasks, clock: Clock) {
+    let (stopping, stopped) = (tasks.stopping(), backups.clone());
+    tasks.spawn("backup-stop", async move {
+        stopping.cancelled().await;
+        stopped.stop();
+        Ok(())
+    });
+    if let Some(schedule) = &config.backup.schedule {
+        let zone = config.backup.zone.clone();
+        let stopping = tasks.stopping();
+        let (schedule, backups) = (schedule.clone(), backups.clone());
+        tasks.spawn(
+            "backup-schedule",
+            schedule::keep(schedule, zone, backups, clock, stopping),
+        );
     }
 }
 

@@ -1,4 +1,7 @@
-//! `data-api keys …`: for a person at the machine, who has the database and needs no key.
+//! `data-api keys …` and the other commands: for a person at the machine, who has the database and needs no key.
+
+mod backup;
+mod salvage;
 
 use std::fmt::Write as _;
 
@@ -15,7 +18,7 @@ use crate::store::Store;
 
 /// What can be done to a store from the command line, in `data-api` and in `homeiq`.
 pub fn commands() -> Vec<clap::Command> {
-    vec![keys_command()]
+    vec![keys_command(), backup::command(), salvage::command()]
 }
 
 /// Does one of [`commands`]; the text to print.
@@ -28,6 +31,8 @@ pub async fn run_command(
     config: &Config,
 ) -> Result<String, Failure> {
     match name {
+        backup::NAME => backup::run(arguments, config).await,
+        salvage::NAME => salvage::run(arguments, config).await,
         "keys" => keys(arguments, config, &Clock::system()).await,
         _ => Err(format!("there is no command {name}").into()),
     }

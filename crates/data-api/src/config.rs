@@ -1,10 +1,13 @@
 //! Settings of data-api.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use common::env::{Env, Seconds, Secret};
-use common::settings::{self, CorsOrigins, HttpUrl, Listen};
+use common::schedule::Schedule;
+use common::settings::{self, CorsOrigins, HttpUrl, Listen, ZoneName};
 use database::url::DatabaseUrl;
+use jiff::tz::TimeZone;
 
 use crate::http::trusted_proxies::TrustedProxies;
 
@@ -23,6 +26,8 @@ pub struct Config {
     pub rate_per_minute: u32,
     /// Requests at once for callers without a key.
     pub rate_burst: u32,
+    /// Copies of the store.
+    pub backup: BackupConfig,
     /// How long a request may read.
     pub read_within: Seconds,
     /// Requests that read at the same time.
@@ -136,6 +141,7 @@ impl Config {
                 "20",
                 "Requests at once from one address without a valid key.",
             ),
+            backup: BackupConfig::read(env),
             read_within: env.value(
                 &["DB_QUERY_TIMEOUT"],
                 "10",
@@ -155,6 +161,46 @@ impl Config {
             cors: CorsOrigins::read(env),
             alerts: AlertConfig::read(env),
             energy: EnergyConfig::read(env),
+        }
+    }
+}
+
+/// Where copies of the store go, how many are kept, and when they are made.
+#[derive(Debug, Clone)]
+pub struct BackupConfig {
+    /// Their folder; none: `backups` beside the database.
+    pub folder: Option<PathBuf>,
+    /// How many are kept.
+    pub keep: u32,
+    /// When one is made by itself.
+    pub schedule: Option<Schedule>,
+    /// On which wall clock the schedule is.
+    pub zone: TimeZone,
+}
+
+impl BackupConfig {
+    fn read(env: &mut Env) -> Self {
+        let keep = env.value(
+            &["BACKUP_KEEP"],
+            "7",
+            "Copies that are kept, 1 to 1000; when a new one is whole, the oldest beyond it are deleted.",
+        );
+        if !(1..=1000).contains(&keep) {
+            env.mistake(format!("BACKUP_KEEP={keep}: want 1 to 1000"));
+        }
+        Self {
+            folder: env.optional(
+                &["BACKUP_DIR"],
+                "Folder of the copies that `POST /api/v1/backup` and `backup` make of a SQLite database; unset: `backups` beside it.",
+            ),
+            keep,
+            schedule: env.optional(
+                &["BACKUP_SCHEDULE"],
+                "When a copy is made by itself, five fields of cron such as `30 3 * * *`; unset: never.",
+            ),
+            zone: env
+                .value::<ZoneName>(&["TZ"], "UTC", "Time zone of `BACKUP_SCHEDULE`.")
+                .0,
         }
     }
 }

@@ -4,6 +4,7 @@ mod activity;
 mod alerts;
 mod analytics;
 mod auth;
+mod backup;
 mod counters;
 mod derived;
 mod device_health;
@@ -41,10 +42,13 @@ use std::sync::Arc;
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
+use common::lifecycle::Tasks;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::backup::Backups;
 use crate::config::{Config, EnergyConfig};
+use crate::integrity::Integrity;
 use crate::keys::Keys;
 use crate::measured::Measured;
 use crate::store::{EventWriter, Store, StoreFailure};
@@ -70,12 +74,16 @@ pub(crate) struct Api {
     energy: Arc<EnergyConfig>,
     health: Health,
     clock: Clock,
+    backups: Backups,
+    integrity: Integrity,
+    tasks: Tasks,
     /// Cancelled when the server is to close: streams end then.
     closing: CancellationToken,
     exports: Arc<Semaphore>,
 }
 
 impl Api {
+    #[expect(clippy::too_many_arguments, reason = "each is a part of its own")]
     pub(crate) fn new(
         store: Store,
         writer: EventWriter,
@@ -83,7 +91,9 @@ impl Api {
         config: &Config,
         health: Health,
         clock: Clock,
-        closing: CancellationToken,
+        backups: Backups,
+        integrity: Integrity,
+        tasks: Tasks,
     ) -> Self {
         Self {
             store,
@@ -98,7 +108,10 @@ impl Api {
             energy: Arc::new(config.energy.clone()),
             health,
             clock,
-            closing,
+            backups,
+            integrity,
+            closing: tasks.closing(),
+            tasks,
             exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
         }
     }

@@ -30,6 +30,7 @@ mod postgres;
 mod renames;
 pub mod reported;
 mod row;
+pub(crate) mod salvage;
 mod services;
 mod sqlite;
 mod statistics;
@@ -70,6 +71,8 @@ pub use services::ReportedService;
 pub use upkeep::DeviceGroup;
 pub use writer::EventWriter;
 
+/// How many events a SQLite file says it has, in a statement that reads no event.
+pub(crate) const COUNTED_EVENTS: &str = "SELECT stored FROM event_totals";
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../shared/migrations/data-api/sqlite");
 static POSTGRES: sqlx::migrate::Migrator =
     sqlx::migrate!("../../shared/migrations/data-api/postgres");

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
+
 /// A failed statement.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFailure {
@@ -64,6 +67,32 @@ pub enum CannotOpen {
         /// Why.
         error: sqlx::migrate::MigrateError,
     },
+}
+
+impl CannotOpen {
+    /// Whether it is because the file is damaged, or no database.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::File { failure, .. } => matches!(failure, StoreFailure::Damaged(_)),
+            Self::Migration { error, .. } => match error {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    is_damage(error)
+                }
+                _ => false,
+            },
+            Self::Folder { .. } | Self::Server { .. } => false,
+        }
+    }
+}
+
+fn is_damage(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    error
+        .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+        .and_then(|error| error.code()?.parse::<u32>().ok())
+        .is_some_and(|code| [11, 26].contains(&(code & 0xff)))
 }
 
 /// What the driver says, where the situation alone is not enough to act on.

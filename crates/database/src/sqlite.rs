@@ -1,8 +1,12 @@
 //! SQLite: a file in WAL mode, one connection that writes, several that read.
 
+pub mod raw;
+pub mod side;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -58,6 +62,14 @@ pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOp
         .acquire_timeout(PATIENCE)
         .idle_timeout(None)
         .max_lifetime(None)
+        // On a full disk SQLite itself ends the transaction; the driver then believes for ever that it is within one.
+        .test_before_acquire(false)
+        .before_acquire(|writer, _| {
+            Box::pin(async move {
+                writer.ping().await?;
+                Ok(!writer.is_in_transaction())
+            })
+        })
         .connect_with(options.clone())
         .await
         .map_err(cannot)?;
@@ -215,6 +227,22 @@ mod tests {
         database.check().await.unwrap();
         database.close().await;
         assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_by_itself_does_not_end_all_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder.path().join("a.db"), &no_tables())
+            .await
+            .unwrap();
+        let mut transaction = database.writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        sqlx::query("ROLLBACK")
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        drop(transaction);
+        let transaction = database.writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        transaction.commit().await.unwrap();
     }
 
     #[tokio::test]

@@ -107,6 +107,7 @@ async fn heal(shared: &Shared, reader: &mut Reader<'_>) -> Result<(), Trouble> {
     // What happened before the subscription, which was made just now, is to be read; a second is for the clocks.
     let mark = shared.past.begin(home_now(shared).plus_seconds(1));
     let floor = floor(shared, mark);
+    shared.gaps.adopt_others(&shared.data_api).await;
     let open = shared.gaps.open_and_quiet(GAP_QUIET);
     let is_done = mark.settled && mark.is_done(floor);
     shared.status.backfill(|progress| progress.done |= is_done);

@@ -41,6 +41,8 @@ struct Inner {
     /// When this process first heard Home Assistant.
     listened_since: Option<UtcMicros>,
     recent: VecDeque<Known>,
+    /// data-api was away: it may have found damage in its file since, and written gaps of its own.
+    may_be_others: bool,
     more: Arc<Notify>,
 }
 
@@ -72,6 +74,27 @@ impl Gaps {
                 |known: &Known| (known.gap.start, known.gap.reason) == (gap.start, gap.reason);
             if !inner.recent.iter().any(is_known) {
                 inner.remember(gap, true);
+            }
+        }
+    }
+
+    /// data-api was away, and is there again.
+    pub(crate) fn expect_others(&self) {
+        let mut inner = self.lock();
+        inner.may_be_others = true;
+        inner.more.notify_one();
+    }
+
+    /// Takes over gaps that data-api has found by itself, where that may be.
+    pub(crate) async fn adopt_others(&self, data_api: &DataApi) {
+        if !std::mem::take(&mut self.lock().may_be_others) {
+            return;
+        }
+        match data_api.open_gaps().await {
+            Ok(open) => self.adopt(open.gaps),
+            Err(error) => {
+                tracing::debug!(%error, "data-api does not say which gaps are open; it is asked again");
+                self.lock().may_be_others = true;
             }
         }
     }

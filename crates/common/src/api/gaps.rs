@@ -24,6 +24,8 @@ pub enum GapReason {
     SpoolDamaged,
     /// Home Assistant sent something that cannot be read.
     Unreadable,
+    /// A part of the database file was damaged, and could not be carried over into a new one.
+    Damaged,
 }
 
 impl GapReason {
@@ -36,6 +38,7 @@ impl GapReason {
             Self::SpoolFull => "spool_full",
             Self::SpoolDamaged => "spool_damaged",
             Self::Unreadable => "unreadable",
+            Self::Damaged => "damaged",
         }
     }
 }

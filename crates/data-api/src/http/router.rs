@@ -18,9 +18,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, auth, counters, device_health, device_reports, events, export, gaps, history, home,
-    ingest, integrations, keys, not_built, places, read_limits, registry, registry_in, relations,
-    statistics, status, upkeep,
+    Api, auth, backup, counters, device_health, device_reports, events, export, gaps, history,
+    home, ingest, integrations, keys, not_built, places, read_limits, registry, registry_in,
+    relations, statistics, status, upkeep,
 };
 
 /// From one part of a body to the next; a sender that is slower is cut off.
@@ -194,6 +194,7 @@ fn admin_routes() -> OpenApiRouter<Api> {
         .routes(routes!(keys::list))
         .routes(routes!(keys::make))
         .routes(routes!(keys::revoke))
+        .routes(routes!(backup::list, backup::make))
 }
 
 fn guarded_routes() -> OpenApiRouter<Api> {

@@ -151,6 +151,8 @@ async fn state(api: &Api) -> (StatusCode, Json<Value>) {
         "checks": [{"name": "database", "status": if code == StatusCode::OK { "ok" } else { "down" }, "latency_ms": latency_ms}],
         "authentication": {"api_key_required": !api.allow_anonymous},
         "events": events,
+        "integrity": api.integrity.told(),
+        "backup": api.backups.list().ok().map(|list| json!({"newest": list.backups.first(), "running": list.running, "last_error": list.last_error})),
         "degraded": api.health.degradations(),
     });
     (code, Json(body))

@@ -75,6 +75,7 @@ fn gap(row: &Row) -> Result<Gap, StoreFailure> {
         GapReason::SpoolFull,
         GapReason::SpoolDamaged,
         GapReason::Unreadable,
+        GapReason::Damaged,
     ];
     let closures = [GapClosure::Backfill, GapClosure::Unrecoverable];
     Ok(Gap {

@@ -38,8 +38,7 @@ impl Place {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         if engine() == "sqlite" {
-            let database = format!("sqlite://{}", folder.path().join("homeiq.db").display());
-            return Self::with(folder, database, None);
+            return Self::of(folder);
         }
         let server = Postgres::start().await.unwrap();
         let database = server.create_owned_database("home").await.unwrap();
@@ -52,6 +51,12 @@ impl Place {
             database,
             _server: server,
         }
+    }
+
+    /// A folder with a SQLite file, or with nothing.
+    pub(crate) fn of(folder: TempDir) -> Self {
+        let database = format!("sqlite://{}", folder.path().join("homeiq.db").display());
+        Self::with(folder, database, None)
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -171,6 +171,7 @@ impl DataApiSink {
         metrics::gauge!("homeiq_data_api_connected").set(1.0);
         if self.health.restore(PART) {
             tracing::info!(url = %self.client.url(), "data-api answers");
+            self.gaps.expect_others();
         }
     }
 
