@@ -114,12 +114,11 @@ impl Keys {
         if hash.ct_eq(&self.0.main).into() {
             return Some(Caller::Main);
         }
-        let found = match self.named(&hash) {
-            Some(found) => found,
-            None => {
-                self.look_again().await;
-                self.named(&hash)?
-            }
+        let found = if let Some(found) = self.named(&hash) {
+            found
+        } else {
+            self.look_again().await;
+            self.named(&hash)?
         };
         let now = self.0.clock.now();
         if found.about.expires_at.is_some_and(|end| end <= now) {
@@ -150,7 +149,7 @@ impl Keys {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the keys stay as they were read before"),
             Err(_) => {
-                tracing::warn!("the table of keys cannot be read in time: they stay as they were")
+                tracing::warn!("the table of keys cannot be read in time: they stay as they were");
             }
         }
     }

@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// Folder for databases, about 250 bytes a row; full stores are kept there, and asked again by the next run
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// Folder with programs to measure instead of a release build
+    #[arg(long, value_name = "DIR")]
+    programs: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -59,7 +62,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         options.runs > 0 && options.ingest >= 10_000 && options.events.iter().all(|&n| n >= 10_000),
         "--runs 1, --ingest 10000 and --events 10000 at least"
     );
-    let programs = workspace::build(&["data-api", "websocket-ingestion", "home-simulator"], true)?;
+    let programs = match &options.programs {
+        Some(folder) => folder.clone(),
+        None => workspace::build(&["data-api", "websocket-ingestion", "home-simulator"], true)?,
+    };
     let temporary = tempfile::Builder::new().prefix("homeiq-bench-").tempdir()?;
     let folder = options.folder.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(folder)?;

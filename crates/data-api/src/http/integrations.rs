@@ -39,30 +39,27 @@ pub(super) async fn list(
         .config_entries(params.include_removed, limit)
         .await
         .map_err(store_problem)?;
-    let list = match told {
-        Some(integrations) => IntegrationList {
+    if let Some(integrations) = told {
+        return Ok(Json(IntegrationList {
             count: integrations.len(),
             integrations,
             origin: IntegrationOrigin::ConfigEntries,
             note: None,
-        },
-        None => {
-            let found = api.store.integrations_in_the_registry().await;
-            let mut integrations = found.map_err(store_problem)?;
-            integrations.truncate(limit as usize);
-            IntegrationList {
-                count: integrations.len(),
-                integrations,
-                origin: IntegrationOrigin::Registry,
-                note: Some(
-                    "Home Assistant did not tell its configuration entries: this is what devices and entities name, without \
-                     titles and states. It tells them only to administrators: give websocket-ingestion the token of one"
-                        .to_owned(),
-                ),
-            }
-        }
-    };
-    Ok(Json(list))
+        }));
+    }
+    let found = api.store.integrations_in_the_registry().await;
+    let mut integrations = found.map_err(store_problem)?;
+    integrations.truncate(limit as usize);
+    Ok(Json(IntegrationList {
+        count: integrations.len(),
+        integrations,
+        origin: IntegrationOrigin::Registry,
+        note: Some(
+            "Home Assistant did not tell its configuration entries: this is what devices and entities name, without titles and \
+             states. It tells them only to administrators: give websocket-ingestion the token of one"
+                .to_owned(),
+        ),
+    }))
 }
 
 /// What an integration brought. One that is not known has nothing.

@@ -8,10 +8,12 @@ use database::{Engine, Statement};
 
 use super::Store;
 use super::StoreFailure;
-use crate::history::{Held, Row, Statistic};
+use crate::history::{HOUR, Held, Row, Statistic};
 
 /// Most ids in one statement.
 const IDS_OF_A_STATEMENT: usize = 500;
+/// Most hours of long-term statistics in one series: 28 years.
+const HOURS_OF_A_SERIES: i64 = 250_000;
 
 /// SQLite hands over a part of the range as one text, row after row: an instant, then `=` with the length in bytes, `:` and the state, or
 /// `#` and its id in the dictionary and `;`, or `!` for a removal. A row on its own costs many times what its two columns do.
@@ -157,12 +159,39 @@ impl Store {
     /// Hours of long-term statistics of an entity that overlap `start` to `end`, earliest first.
     pub(crate) async fn hours(
         &self,
-        _entity: i64,
-        _start: UtcMicros,
-        _end: UtcMicros,
+        entity: i64,
+        start: UtcMicros,
+        end: UtcMicros,
     ) -> Result<Vec<Statistic>, StoreFailure> {
-        Ok(Vec::new())
+        let statement = Statement::with(
+            "SELECT start_us, mean, min, max, state FROM statistics WHERE entity = $1 AND start_us > $2 AND start_us < $3 \
+             ORDER BY start_us LIMIT $4",
+            [
+                entity.into(),
+                (start.get() - HOUR).into(),
+                end.get().into(),
+                HOURS_OF_A_SERIES.into(),
+            ],
+        );
+        let rows = self.database.fetch_all(statement).await?;
+        let hours = rows.iter().map(hour).collect::<Result<Vec<_>, _>>()?;
+        Ok(hours.into_iter().flatten().collect())
     }
+}
+
+/// An hour of a measurement, or of a meter, of which only what it showed is kept.
+fn hour(row: &database::Row) -> Result<Option<Statistic>, StoreFailure> {
+    let (mean, state): (Option<f64>, Option<f64>) = (row.get(1)?, row.get(4)?);
+    let Some(mean) = mean.or(state) else {
+        return Ok(None);
+    };
+    Ok(Some(Statistic {
+        start: row.get(0)?,
+        min: row.get::<Option<f64>>(2)?.unwrap_or(mean),
+        max: row.get::<Option<f64>>(3)?.unwrap_or(mean),
+        mean,
+        last: state.unwrap_or(mean),
+    }))
 }
 
 /// The rows of [`SQLITE_PART`]; none when it has another form.

@@ -111,3 +111,27 @@ async fn statistics_follow_an_entity_to_its_new_id_also_when_that_has_some() {
         3
     );
 }
+
+#[tokio::test]
+async fn charts_show_statistics_where_the_stored_rows_end() {
+    let home = Home::new().await;
+    let rows: Vec<Value> = (0..4).map(|n| hour("sensor.a", n, f64::from(n))).collect();
+    answer(home.post(PATH).json(&rows)).await;
+    let event =
+        json!({"entity_id": "sensor.a", "state": "50", "last_updated": "2024-03-01T02:00:00Z"});
+    answer(home.post("/internal/events/bulk_upsert").json(&[event])).await;
+    let history = home
+        .json("/api/v1/history?entity_id=sensor.a&start=2024-03-01T00:00:00Z&end=2024-03-01T04:00:00Z&points=4")
+        .await;
+    let text = history.to_string();
+    assert!(
+        text.contains(r#""statistics_until":"2024-03-01T02:00:00.000000+00:00""#),
+        "{text}"
+    );
+    // The hours before the first row, and of the later ones only what was stored.
+    assert!(
+        text.contains(r#""max":2.0"#) && text.contains(r#""value":50.0"#),
+        "{text}"
+    );
+    assert!(!text.contains(r#""max":4.0"#), "{text}");
+}

@@ -121,6 +121,12 @@ impl World {
             (health["subscription"]["is_subscribed"] == true).then_some(())
         })
         .await?;
+        // Before that there is no instant from which anything could be missing: the first start reads all there is.
+        eventually("the first stored change", UP_WITHIN, async || {
+            let stats = world.data_api.event_stats("1h").await.ok()?;
+            (stats.stored_events > 0).then_some(())
+        })
+        .await?;
         Ok(world)
     }
 
