@@ -30,8 +30,8 @@ pub(crate) fn follow(
     max_depth: u32,
     details: bool,
 ) -> Vec<TraceStep> {
-    let (mut own, mut caused): (BTreeMap<&str, Vec<&Event>>, BTreeMap<&str, BTreeSet<&str>>) =
-        (BTreeMap::new(), BTreeMap::new());
+    let mut own: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    let mut caused: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for event in events {
         let Some(id) = event.context_id.as_deref() else {
             continue;

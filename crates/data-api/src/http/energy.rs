@@ -463,7 +463,7 @@ pub(super) async fn device_impact(
     responses((status = 404, description = "Always")))]
 pub(super) async fn carbon_intensity() -> Problem {
     Problem::not_found(
-        "Carbon intensity is not part of HomeIQ: carbon intensity comes from a service on the internet, which HomeIQ does not ask; a sensor of it in Home Assistant is stored like any other: GET /api/v1/history",
+        "Carbon intensity of the grid is not part of HomeIQ: it comes from a service on the internet; a sensor of it in Home Assistant is stored like any other: GET /api/v1/history",
     )
 }
 

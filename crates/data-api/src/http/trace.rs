@@ -148,15 +148,14 @@ pub(super) async fn automation_trace(
         }
         back += 1;
     }
-    let span = match context::made_at(&root) {
-        Some(made) => Span::new(
+    let span = if let Some(made) = context::made_at(&root) {
+        Span::new(
             made.plus_seconds(-BEFORE_SECONDS),
             made.plus_seconds(TRACE_SECONDS),
-        ),
-        None => {
-            let now = api.clock.now();
-            Span::new(now.plus_seconds(-3_600), now)
-        }
+        )
+    } else {
+        let now = api.clock.now();
+        Span::new(now.plus_seconds(-3_600), now)
     };
     let events = around(&api, &[span]).await?;
     Ok(Json(context::follow(

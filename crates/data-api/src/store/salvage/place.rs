@@ -53,12 +53,9 @@ fn lock_file(path: &Path) -> std::io::Result<File> {
 /// Salvages by hand: nobody else may have the file open.
 pub(crate) async fn by_hand(path: &Path, now: UtcMicros) -> Result<Report, CannotSalvage> {
     let lock = lock_file(path).map_err(failed(path))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(CannotSalvage::InUse(path.display().to_string()));
-        }
-        Err(TryLockError::Error(_)) => {}
+    // Where locks do not work, nobody can be warned.
+    if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Err(CannotSalvage::InUse(path.display().to_string()));
     }
     replace(path, now).await
 }
