@@ -97,7 +97,7 @@ impl Peer {
             if head.len() < 15 {
                 head.extend_from_slice(&chunk[..read.min(15)]);
             }
-            lines += chunk[..read].iter().filter(|&&byte| byte == b'\n').count() as u64;
+            lines += chunk[..read].split(|&byte| byte == b'\n').count() as u64 - 1;
         }
         let head = String::from_utf8_lossy(&head).into_owned();
         ensure!(head.contains(" 200"), "GET {path}: {head}");

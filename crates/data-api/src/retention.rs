@@ -323,7 +323,7 @@ mod tests {
             row(130, "gone"),
         ];
         // 4 is before a break, 5 comes back from it; 80 has a newer one; the day is over.
-        assert_eq!(gone(&[thin.clone()], &rows, 3), [0, 10, 80]);
+        assert_eq!(gone(std::slice::from_ref(&thin), &rows, 3), [0, 10, 80]);
         assert_eq!(
             gone(&[thin], &rows, 1),
             Vec::<i64>::new(),

@@ -265,8 +265,10 @@ fn trickle(data_api: &DataApi, rows: Rows, stop: &AtomicBool) -> anyhow::Result<
     let begun = Instant::now();
     // A store that was asked before has some of these rows already.
     let newest = questions::newest(&data_api.peer)?;
-    let first = (rows.count..).find(|&n| rows.row(n).at_us > newest);
-    let first = first.unwrap_or(rows.count);
+    let mut first = rows.count;
+    while rows.row(first).at_us <= newest {
+        first += 1;
+    }
     let mut sent = 0;
     while !stop.load(Ordering::Relaxed) {
         let due = begun.elapsed().as_millis() as u64 * MEANWHILE / 1000;

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn row<'a>(state: Option<&'a str>, at: i64) -> ExportRow<'a> {
+    fn row(state: Option<&str>, at: i64) -> ExportRow<'_> {
         ExportRow {
             entity_id: "sensor.t",
             state,

@@ -240,7 +240,7 @@ fn long_term_statistics_stand_before_the_rows() {
         (third.min, third.max, third.last, third.changes),
         (1.0, 9.0, 9.0, 1)
     );
-    assert!((third.mean - (1.5 * 2.0 + 0.5 * 9.0) / 2.0).abs() < 1e-9);
+    assert!((third.mean - f64::midpoint(1.5 * 2.0, 0.5 * 9.0)).abs() < 1e-9);
 }
 
 #[test]

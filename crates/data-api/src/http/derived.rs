@@ -17,7 +17,7 @@ pub(super) fn read_routes() -> OpenApiRouter<Api> {
         .routes(routes!(trace::cause))
         .routes(routes!(activity::current))
         .routes(routes!(activity::history))
-        .routes(routes!(energy::correlations))
+        .routes(routes!(energy::correlations::correlations))
         .routes(routes!(energy::current))
         .routes(routes!(energy::circuits))
         .routes(routes!(energy::statistics))

@@ -109,6 +109,10 @@ impl Store {
         let mut known = self.known(batch, &hashes);
         known.absorb(found.clone());
         let new = dictionary::resolve(transaction, &known, batch, &hashes).await?;
+        if !new.entities.is_empty() {
+            // What the registry knows of an entity holds also where its first event does not say it.
+            self.place_entities(transaction).await?;
+        }
         known.absorb(new.clone());
         found.absorb(new);
         let mut rows: Vec<Row<'_>> = batch

@@ -80,25 +80,22 @@ async fn is_right_or_in_a_gap(home: &Home, attributes_may_be_lost: bool) -> i64 
     }
     for n in 0..EVENTS {
         let sent = event(n);
-        match there.get(&n) {
-            Some(found) => {
-                assert_eq!(found["entity_id"], sent["entity_id"], "{n}");
-                assert_eq!(found["new_state"]["state"], sent["state"], "{n}");
-                assert_eq!(found["context_id"], sent["context"]["id"], "{n}");
-                let attributes = &found["attributes"];
-                let may_be_empty = attributes_may_be_lost && *attributes == json!({});
-                assert!(
-                    *attributes == sent["attributes"] || may_be_empty,
-                    "{n}: {found}"
-                );
-            }
-            None => {
-                let at = BEGIN + n * 20_000_000;
-                assert!(
-                    gaps.iter().any(|gap| gap.0 <= at && at <= gap.1),
-                    "{n} is missing and in none of {gaps:?}"
-                );
-            }
+        if let Some(found) = there.get(&n) {
+            assert_eq!(found["entity_id"], sent["entity_id"], "{n}");
+            assert_eq!(found["new_state"]["state"], sent["state"], "{n}");
+            assert_eq!(found["context_id"], sent["context"]["id"], "{n}");
+            let attributes = &found["attributes"];
+            let may_be_empty = attributes_may_be_lost && *attributes == json!({});
+            assert!(
+                *attributes == sent["attributes"] || may_be_empty,
+                "{n}: {found}"
+            );
+        } else {
+            let at = BEGIN + n * 20_000_000;
+            assert!(
+                gaps.iter().any(|gap| gap.0 <= at && at <= gap.1),
+                "{n} is missing and in none of {gaps:?}"
+            );
         }
     }
     assert!(there.keys().all(|n| (0..EVENTS).contains(n)));

@@ -104,7 +104,7 @@ async fn csv_compressed_or_not_and_without_attributes() {
     assert!(!without.contains("friendly_name"));
     let nothing = exported(&home, "format=csv&domain=none").await;
     assert_eq!(
-        nothing.iter().filter(|byte| **byte == b'\n').count(),
+        String::from_utf8(nothing).unwrap().lines().count(),
         1,
         "the names only"
     );

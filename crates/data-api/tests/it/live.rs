@@ -62,7 +62,8 @@ impl Stream {
                     id: field("id"),
                     data: serde_json::from_str(&field("data")).unwrap_or_default(),
                 };
-                self.text = rest.to_owned();
+                let rest = rest.to_owned();
+                self.text = rest;
                 if !sent.name.is_empty() {
                     return Some(sent);
                 }

@@ -59,7 +59,8 @@ impl Rows {
             },
             variant: if is_light { more % BRIGHTNESSES } else { 0 },
             context: ulid(1, at_us),
-            context_parent: (is_light && more % 4 == 0).then(|| ulid(2, at_us - 1_500_000)),
+            context_parent: (is_light && more.is_multiple_of(4))
+                .then(|| ulid(2, at_us - 1_500_000)),
         }
     }
 
