@@ -53,6 +53,7 @@ use complete::EmptyLists;
 use dictionary::Dictionaries;
 use former_names::FormerNames;
 use postgres::partitions::Partitions;
+use sqlite::newest::Top;
 
 pub use alerts::AlertFilter;
 pub use complete::Upserted;
@@ -87,6 +88,7 @@ const MIGRATIONS: Migrations = Migrations {
 pub struct Store {
     database: Database,
     partitions: Partitions,
+    top: Top,
     dictionaries: Arc<Mutex<Dictionaries>>,
     /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
     former_names: Arc<Mutex<Option<Arc<FormerNames>>>>,
@@ -96,13 +98,21 @@ pub struct Store {
 impl Store {
     /// Opens the database, makes a file where there is none, and brings its tables up to date.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
-        Ok(Self {
+        let store = Self {
             database: Database::open(url, MIGRATIONS).await?,
             partitions: Partitions::default(),
+            top: Top::default(),
             dictionaries: Arc::default(),
             former_names: Arc::default(),
             empty_lists: Arc::default(),
-        })
+        };
+        // Nothing can be stored yet. A table that cannot be read now is looked at by every question, and says so there.
+        if let Ok(totals) = store.totals().await {
+            store
+                .top
+                .begin(totals.newest.map_or(i64::MIN, UtcMicros::get));
+        }
+        Ok(store)
     }
 
     /// Whether the store can be written to now.

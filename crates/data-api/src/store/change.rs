@@ -84,6 +84,11 @@ impl Change {
         })
     }
 
+    /// Its instant, in microseconds.
+    pub(super) fn at_us(&self) -> i64 {
+        self.at
+    }
+
     /// Where it stands in the order of all events.
     pub(super) fn cursor(&self) -> Cursor {
         Cursor {

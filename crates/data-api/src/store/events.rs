@@ -42,7 +42,9 @@ impl Store {
     pub async fn events(&self, asked: &EventFilter) -> Result<Page, StoreFailure> {
         let rows = asked.limit.saturating_add(1);
         let mut changes = match &self.database.engine {
-            Engine::Sqlite(_) => sqlite::newest::newest(&self.database, asked, rows).await?,
+            Engine::Sqlite(_) => {
+                sqlite::newest::newest(&self.database, &self.top, asked, rows).await?
+            }
             Engine::Postgres(_) => postgres::newest::newest(&self.database, asked, rows).await?,
         };
         let more = changes.len() > asked.limit as usize;

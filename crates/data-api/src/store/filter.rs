@@ -39,6 +39,11 @@ pub(super) fn entities(
         .push(")")
 }
 
+/// Whether a question is about some entities only.
+pub(super) fn names_entities(asked: &EventFilter) -> bool {
+    asked.entity_id.is_some() || names_more_than_an_entity(asked)
+}
+
 fn names_more_than_an_entity(asked: &EventFilter) -> bool {
     [
         &asked.device_id,

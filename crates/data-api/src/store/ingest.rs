@@ -65,6 +65,13 @@ impl Store {
     }
 
     async fn append_all(&self, batches: &[Vec<ValidEvent>]) -> Result<Vec<Appended>, StoreFailure> {
+        let newest = batches
+            .iter()
+            .flatten()
+            .map(|event| event.last_updated.get());
+        if let Some(newest) = newest.max() {
+            self.top.raise(newest);
+        }
         let mut transaction = self.database.write().await?;
         let mut found = Dictionaries::default();
         let mut appended = Vec::with_capacity(batches.len());

@@ -165,7 +165,7 @@ async fn tables_that_are_being_brought_up_to_date_survive_kill_9() {
         // Killed again and again, at random moments, then let go on.
         for _ in 0..3 {
             let program = Program::start(&path);
-            tokio::time::sleep(Duration::from_millis(chance.random_range(30..500))).await;
+            tokio::time::sleep(Duration::from_millis(chance.random_range(10..300))).await;
             in_the_middle += i32::from(!program.serves().await);
             program.kill();
         }
@@ -184,7 +184,7 @@ async fn tables_that_are_being_brought_up_to_date_survive_kill_9() {
         assert!(there.iter().copied().eq(0..EVENTS), "round {round}");
     }
     assert!(
-        in_the_middle >= 6,
+        in_the_middle >= 3,
         "killed before it served: {in_the_middle}"
     );
 }

@@ -66,13 +66,13 @@ impl Pace {
 
     /// Called by SQLite as it works; false ends the work.
     fn watch(self, log: PathBuf) -> impl FnMut() -> bool + Send + 'static {
-        let (mut worked_since, mut looked) = (Instant::now(), Instant::now());
+        let (mut worked_since, mut looked) = (Instant::now(), None::<Instant>);
         move || {
             if self.stop.load(Ordering::Relaxed) {
                 return false;
             }
-            if looked.elapsed() >= LOOK_EVERY {
-                looked = Instant::now();
+            if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+                looked = Some(Instant::now());
                 if std::fs::metadata(&log).is_ok_and(|log| log.len() > self.max_log_bytes) {
                     return false;
                 }

@@ -5,6 +5,9 @@
 //! are wanted, and grows where it does not. The cost is a look for each active entity and the rows wanted, whatever the size of the
 //! table.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use database::{Database, Statement};
 
 use crate::store::change::Change;
@@ -17,7 +20,55 @@ const CAUTION: f64 = 0.25;
 /// How much longer a span is than the one before it.
 const GROWTH: i64 = 4;
 /// Shortest span, in microseconds.
-const LEAST_SPAN_US: i64 = 1_000_000;
+const LEAST_SPAN_US: i64 = 50_000;
+/// How many times the span that held the rows before is looked at for as many rows.
+const SPARE: f64 = 1.3;
+
+/// What is remembered of the newest end of the table, so that it need not be looked for. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Top(Arc<Known>);
+
+#[derive(Debug)]
+struct Known {
+    /// No event is newer; the largest integer: not known.
+    newest_us: AtomicI64,
+    /// Microseconds for each event, when it was read last; 0: not known.
+    spacing_us: AtomicI64,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            newest_us: AtomicI64::new(i64::MAX),
+            spacing_us: AtomicI64::new(0),
+        }
+    }
+}
+
+impl Top {
+    /// The table was read: this is its newest event.
+    pub(crate) fn begin(&self, newest_us: i64) {
+        self.0.newest_us.store(newest_us, Ordering::Relaxed);
+    }
+
+    /// Events up to this instant are about to be stored: to be said before their commit, so that no reader looks too low.
+    pub(crate) fn raise(&self, newest_us: i64) {
+        self.0.newest_us.fetch_max(newest_us, Ordering::Relaxed);
+    }
+
+    fn newest(&self) -> Option<i64> {
+        Some(self.0.newest_us.load(Ordering::Relaxed)).filter(|&at| at != i64::MAX)
+    }
+
+    fn spacing(&self) -> Option<i64> {
+        Some(self.0.spacing_us.load(Ordering::Relaxed)).filter(|&spacing| spacing > 0)
+    }
+
+    fn learn(&self, span: i64, rows: usize) {
+        let spacing = span / i64::try_from(rows.max(1)).unwrap_or(i64::MAX);
+        self.0.spacing_us.store(spacing.max(1), Ordering::Relaxed);
+    }
+}
 
 const SELECT: &str = "SELECT e.entity, e.last_updated_us, e.unchanged_us, \
      CASE typeof(e.state) WHEN 'integer' THEN e.state END AS state_id, \
@@ -33,10 +84,15 @@ const ORDER: &str = " ORDER BY e.last_updated_us DESC, e.entity DESC LIMIT ";
 /// The newest `rows` events that pass, after `asked.offset` of them.
 pub(crate) async fn newest(
     database: &Database,
+    top: &Top,
     asked: &EventFilter,
     rows: u32,
 ) -> Result<Vec<Change>, StoreFailure> {
-    let reader = Reader { database, asked };
+    let reader = Reader {
+        database,
+        top,
+        asked,
+    };
     let start = asked
         .start
         .map_or(i64::MIN, common::instant::UtcMicros::get);
@@ -90,6 +146,7 @@ struct Day {
 
 struct Reader<'a> {
     database: &'a Database,
+    top: &'a Top,
     asked: &'a EventFilter,
 }
 
@@ -130,20 +187,35 @@ impl Reader<'_> {
         skip: &mut i64,
         found: &mut Vec<Change>,
     ) -> Result<(), StoreFailure> {
-        let Some(newest) = self.newest_of(day.day, of_day).await? else {
-            return Ok(());
-        };
-        let mut end = newest;
         let wanted = i64::try_from(rows - found.len())
             .unwrap_or(i64::MAX)
             .saturating_add(*skip);
-        let length = end - of_day.start + 1;
-        let mut span = if day.events <= wanted.saturating_mul(2) {
-            length
-        } else {
+        let of_all = !filter::names_entities(self.asked);
+        let is_top = of_all
+            && self
+                .top
+                .newest()
+                .is_some_and(|at| (of_day.start..=of_day.end).contains(&at));
+        let mut end = of_day.end;
+        let mut span = end - of_day.start + 1;
+        if day.events > wanted.saturating_mul(2) {
+            let newest = match self.top.newest().filter(|_| is_top) {
+                Some(newest) => Some(newest),
+                None => self.newest_of(day.day, of_day).await?,
+            };
+            let Some(newest) = newest else {
+                return Ok(());
+            };
+            end = newest;
+            let length = end - of_day.start + 1;
             let share = wanted as f64 / day.events as f64 * CAUTION;
-            ((length as f64 * share) as i64).max(LEAST_SPAN_US)
-        };
+            let likely = match self.top.spacing().filter(|_| is_top) {
+                Some(spacing) => spacing as f64 * wanted as f64 * SPARE,
+                None => length as f64 * share,
+            };
+            span = (likely as i64).clamp(LEAST_SPAN_US, length.max(LEAST_SPAN_US));
+        }
+        let (top_end, before) = (end, found.len());
         loop {
             let part = Span {
                 start: of_day.start.max(end.saturating_sub(span - 1)),
@@ -161,6 +233,10 @@ impl Reader<'_> {
                     .await?;
             }
             if found.len() >= rows || part.start == of_day.start {
+                if is_top && found.len() > before {
+                    let oldest = found.last().map_or(part.start, Change::at_us);
+                    self.top.learn(top_end - oldest, found.len() - before);
+                }
                 return Ok(());
             }
             end = part.start - 1;
