@@ -131,6 +131,9 @@ pub struct StorageEffect {
 pub struct Deletion {
     /// Changes.
     pub events: u64,
+    /// Hours of long-term statistics. Rules leave them: they are what remains of the years before.
+    #[serde(default)]
+    pub statistics: u64,
     /// About how many bytes they take. The file does not become smaller: its free pages are used for what comes next.
     pub bytes: u64,
     /// Entities that are affected.

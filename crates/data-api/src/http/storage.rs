@@ -243,7 +243,7 @@ pub(super) struct DeleteParams {
     end: Option<QueryInstant>,
 }
 
-/// Deletes what is stored of entities in a span of time, for good, and says how much it was.
+/// Deletes what is stored of entities in a span of time, also of their long-term statistics, for good, and says how much it was.
 ///
 /// It goes in small steps, so that ingest goes on; a request that is not waited for leaves the rest. What Home Assistant still has in its
 /// history comes back if a gap of that time is read again: delete it there first.
@@ -275,6 +275,8 @@ pub(super) async fn delete_events(
         };
         let events = api.retention.delete(entity, start, end).await;
         let events = events.map_err(store_problem)?;
+        let hours = api.store.delete_statistics(entity, start, end).await;
+        deletion.statistics += hours.map_err(store_problem)?;
         if events > 0 {
             deletion.events += events;
             deletion.entities += 1;
@@ -291,6 +293,7 @@ pub(super) async fn delete_events(
         .sort_by_key(|effect| std::cmp::Reverse(effect.events));
     tracing::info!(
         events = deletion.events,
+        statistics = deletion.statistics,
         entities = deletion.entities,
         "stored changes were deleted on request"
     );

@@ -15,6 +15,24 @@ const ROWS_OF_A_STATEMENT: usize = 400;
 const IDS_OF_A_STATEMENT: usize = 500;
 
 impl Store {
+    /// Deletes the hours of an entity that begin from `start` to `end`, inclusive, in microseconds; how many there were.
+    pub(crate) async fn delete_statistics(
+        &self,
+        entity: i64,
+        start: i64,
+        end: i64,
+    ) -> Result<u64, StoreFailure> {
+        let mut transaction = self.database.write().await?;
+        let deleted = transaction
+            .execute(Statement::with(
+                "DELETE FROM statistics WHERE entity = $1 AND start_us BETWEEN $2 AND $3",
+                [entity.into(), start.into(), end.into()],
+            ))
+            .await?;
+        transaction.commit().await?;
+        Ok(deleted)
+    }
+
     /// Writes rows, in one transaction. A row that is there takes the numbers that come; one that has them already is a duplicate, and
     /// so is the earlier of two rows of the same hour.
     pub async fn upsert_statistics(&self, rows: &[NewStatistic]) -> Result<Appended, StoreFailure> {

@@ -46,6 +46,30 @@ async fn hours_are_stored_once_replaced_when_they_differ_and_served_page_by_page
 }
 
 #[tokio::test]
+async fn what_somebody_wants_gone_is_gone_from_the_statistics_too() {
+    let home = Home::new().await;
+    let rows: Vec<Value> = (0..5)
+        .flat_map(|n| ["sensor.a", "sensor.b"].map(|id| hour(id, n, f64::from(n))))
+        .collect();
+    answer(home.post(PATH).json(&rows)).await;
+    let path =
+        "/api/v1/events?entity_id=sensor.a&start=2024-03-01T01:00:00Z&end=2024-03-01T03:59:00Z";
+    let delete = home.http.delete(home.url.join(path).unwrap());
+    let (status, told) = answer(delete.bearer_auth(crate::home::KEY)).await;
+    assert_eq!(
+        (status, &told["events"], &told["statistics"]),
+        (200, &json!(0), &json!(3)),
+        "{told}"
+    );
+    for (entity_id, left) in [("sensor.a", 2), ("sensor.b", 5)] {
+        let page = home
+            .json(&format!("/api/v1/statistics?entity_id={entity_id}"))
+            .await;
+        assert_eq!(page["count"], left, "{entity_id}");
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_cannot_be_stored_is_named_and_the_others_are_stored() {
     let home = Home::new().await;
     let rows = [
