@@ -45,6 +45,7 @@ fn simulated(programs: &Path, folder: &Path) -> anyhow::Result<Vec<String>> {
         .current_dir(folder)
         .env_clear()
         .env("SIMULATOR_PORT", port.to_string())
+        .env("SIMULATOR_TOKEN", TOKEN)
         .env("SIMULATOR_LIVE_EVENTS_PER_SECOND", "0");
     let home = Server::start("home-simulator", &mut command, folder)?;
     let url = format!("http://127.0.0.1:{port}");
