@@ -64,9 +64,9 @@ fn real(programs: &Path, folder: &Path, changes: u32) -> anyhow::Result<Vec<Stri
     let mut services = Services::start(programs, folder, home.url()?, home.token()?)?;
     services.wait_until_listening()?;
     // Half over REST and services, as integrations and people do it, half at once.
-    home.drive(&Drive::new(Way::Rest, changes / 8, "size_rest"))?;
-    home.drive(&Drive::new(Way::WebSocket, changes / 8, "size_services"))?;
-    home.drive(&Drive::new(Way::Burst, changes / 4 * 3, "size_burst"))?;
+    home.drive(&Drive::new(Way::Rest, changes / 8, "e2e_size_rest"))?;
+    home.drive(&Drive::new(Way::WebSocket, changes / 8, "e2e_size_ws"))?;
+    home.drive(&Drive::new(Way::Burst, changes / 4 * 3, "e2e_size_burst"))?;
     let stored = all_stored(&services)?;
     services.stop()?;
     let database = home.database();
