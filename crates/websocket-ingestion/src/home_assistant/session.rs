@@ -1,5 +1,6 @@
 //! One connection to Home Assistant, from the handshake to its end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Notify;
+use tokio::task::JoinError;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::calls::{CallFailed, Calls};
 use super::clock;
@@ -62,21 +65,34 @@ impl Reins {
 /// Listens, and returns when the connection is over.
 pub(crate) async fn listen(shared: &Shared, opened: Opened, reins: &Reins) -> End {
     let (writer, reader) = opened.socket.split();
-    let calls = Calls::new(writer, shared.config.timing.command);
+    let calls = Arc::new(Calls::new(writer, shared.config.timing.command));
     let rest = opened.rest;
-    let line = Connection {
+    let line = Arc::new(Connection {
         starting: AtomicBool::new(true),
         registry: RegistryWatch::default(),
         version: opened.version,
         role: opened.role,
         shown: opened.shown,
-    };
+    });
+    // In a task of its own: whatever else is done with an answer, and however large that is, the socket is read meanwhile.
+    let mut reading = AbortOnDropHandle::new(tokio::spawn({
+        let (shared, calls, line) = (shared.clone(), Arc::clone(&calls), Arc::clone(&line));
+        async move { read(reader, &shared, &calls, &line).await }
+    }));
     let end = tokio::select! {
-        end = read(reader, shared, &calls, &line) => end,
+        end = &mut reading => read_to_the_end(end),
         end = conduct(shared, &calls, &rest, &line, reins) => end,
     };
     calls.close().await;
     end
+}
+
+/// How reading ended; a panic goes on here.
+fn read_to_the_end(end: Result<End, JoinError>) -> End {
+    end.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(error) => End::Lost("lost", error.to_string()),
+    })
 }
 
 /// What the parts of a connection tell each other.
@@ -120,6 +136,7 @@ where
         let now = shared.clock.now();
         shared.status.alive(now);
         let mut changes = Changes::default();
+        let mut answers = Vec::new();
         for message in messages(text.as_str()) {
             match message {
                 Ok(message) if message.kind == Kind::Event => {
@@ -127,7 +144,7 @@ where
                         take(event, shared, line, now, &mut changes);
                     }
                 }
-                Ok(message) => calls.answer(&message),
+                Ok(message) => answers.push(message),
                 Err(Unreadable::Event(error)) => {
                     shared.status.dropped("invalid", 1);
                     tracing::debug!(%error, "an event cannot be stored");
@@ -146,6 +163,8 @@ where
         }
         changes.hand_on(shared, now);
         shared.home_time.frame_read();
+        // Last: whoever waits for an answer may take it that everything told before it is in the buffer.
+        answers.iter().for_each(|answer| calls.answer(answer));
     }
     End::Lost("lost", "the connection ended".to_owned())
 }
