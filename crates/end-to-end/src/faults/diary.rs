@@ -95,14 +95,17 @@ impl Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) fault: Fault,
+    /// When it was set about: what came just before it may have been cut short.
+    pub(super) begun: UtcMicros,
+    /// From when it was there for certain.
     pub(super) from: UtcMicros,
     pub(super) to: UtcMicros,
 }
 
 impl Window {
-    /// Whether it overlaps this span.
+    /// Whether it overlaps this span, from the moment on when it was set about.
     pub(super) fn meets(&self, from: UtcMicros, to: UtcMicros) -> bool {
-        self.from <= to && from <= self.to
+        self.begun <= to && from <= self.to
     }
 }
 
@@ -135,13 +138,32 @@ impl Diary {
 
     /// Notes a fault that lasts as long as this takes.
     pub(super) async fn during<T>(&self, fault: Fault, work: impl Future<Output = T>) -> T {
+        let now = self.clock.now();
+        self.since(now, fault, work).await
+    }
+
+    /// The same for one that was set about before, and has come into its own by now: a program takes its time to end.
+    pub(super) async fn since<T>(
+        &self,
+        begun: UtcMicros,
+        fault: Fault,
+        work: impl Future<Output = T>,
+    ) -> T {
         let from = self.clock.now();
         let done = work.await;
-        let to = self.clock.now();
-        let mut inner = self.lock();
-        inner.windows.push(Window { fault, from, to });
-        *inner.counts.entry(fault).or_default() += 1;
+        self.note(Window {
+            fault,
+            begun,
+            from,
+            to: self.clock.now(),
+        });
         done
+    }
+
+    fn note(&self, window: Window) {
+        let mut inner = self.lock();
+        *inner.counts.entry(window.fault).or_default() += 1;
+        inner.windows.push(window);
     }
 
     /// Notes a fault of a moment.
@@ -149,13 +171,12 @@ impl Diary {
         // The moment before it: what comes after may have to do with it.
         let now = self.clock.now();
         act();
-        let mut inner = self.lock();
-        inner.windows.push(Window {
+        self.note(Window {
             fault,
+            begun: now,
             from: now,
             to: now,
         });
-        *inner.counts.entry(fault).or_default() += 1;
     }
 
     pub(super) fn counts(&self) -> BTreeMap<Fault, u64> {

@@ -89,10 +89,11 @@ async fn ingestion(
                     if time > 0 {
                         sleep(chance.seconds(0.05, 2.5)).await;
                     }
+                    let begun = diary.clock.now();
                     service.kill().await?;
                     let away = away(chance);
                     diary
-                        .during(Fault::IngestionKilled, async {
+                        .since(begun, Fault::IngestionKilled, async {
                             sleep(away).await;
                             service.start()
                         })
@@ -100,10 +101,11 @@ async fn ingestion(
                 }
             }
             6..=7 => {
+                let begun = diary.clock.now();
                 service.stop().await?;
                 let away = away(chance);
                 diary
-                    .during(Fault::IngestionRestarted, async {
+                    .since(begun, Fault::IngestionRestarted, async {
                         sleep(away).await;
                         service.start()
                     })
@@ -202,6 +204,7 @@ async fn home(
         };
         let mut place = world.home.write().await;
         let Some(home) = place.take() else { continue };
+        let begun = diary.clock.now();
         let memory = if fault == Fault::HomeKilled {
             home.kill().await
         } else {
@@ -209,7 +212,7 @@ async fn home(
         };
         let away = chance.seconds(0.2, 6.0);
         let home = diary
-            .during(fault, async {
+            .since(begun, fault, async {
                 sleep(away).await;
                 world.wake(memory).await
             })

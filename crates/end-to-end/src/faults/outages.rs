@@ -94,6 +94,7 @@ mod tests {
     fn window(fault: Fault, from: i64, to: i64) -> Window {
         Window {
             fault,
+            begun: at(from),
             from: at(from),
             to: at(to),
         }

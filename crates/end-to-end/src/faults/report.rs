@@ -104,7 +104,7 @@ pub(super) fn failures(
     (lines.join("\n") + "\n", shown.join("\n"))
 }
 
-/// Adds faults, one by one, to the file `faults.txt`.
+/// Adds faults, one by one, to the file `faults.txt`: when each was set about, from when it was there, and until when.
 pub(super) fn write_down(folder: &Path, windows: &[Window], diary: &Diary) -> std::io::Result<()> {
     let mut windows = windows.to_vec();
     windows.sort_by_key(|window| window.from);
@@ -113,11 +113,12 @@ pub(super) fn write_down(folder: &Path, windows: &[Window], diary: &Diary) -> st
         .append(true)
         .open(folder.join("faults.txt"))?;
     for window in windows {
-        let (from, to) = (diary.seconds(window.from), diary.seconds(window.to));
-        let name = window.fault.name();
+        let second = |at| diary.seconds(at);
+        let (from, to) = (second(window.from), second(window.to));
+        let (begun, name) = (second(window.begun), window.fault.name());
         std::io::Write::write_all(
             &mut file,
-            format!("{from:9.3} to {to:9.3}  {name}\n").as_bytes(),
+            format!("{begun:9.3} / {from:9.3} to {to:9.3}  {name}\n").as_bytes(),
         )?;
     }
     Ok(())

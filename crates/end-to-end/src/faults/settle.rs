@@ -21,9 +21,8 @@ const HEALED_WITHIN: Duration = Duration::from_secs(240);
 const RIGHT_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 const PAGE: u32 = 5_000;
-/// A change that was fired this short before the end of a connection may never have been written to it, or read: a machine that has other
-/// things to do as well gives neither side its turn for so long.
-const IN_FLIGHT: i64 = 3;
+/// A change that was fired this short before the end of a connection may never have been written to it, or read.
+const IN_FLIGHT: i64 = 1;
 /// A way that was slow, or a reader that stood still, this short before has the change behind others.
 const BEHIND: i64 = 15;
 /// History that is kept beyond what is proven: gaps are read with an overlap.
