@@ -164,7 +164,9 @@ where
         changes.hand_on(shared, now);
         shared.home_time.frame_read();
         // Last: whoever waits for an answer may take it that everything told before it is in the buffer.
-        answers.iter().for_each(|answer| calls.answer(answer));
+        for answer in &answers {
+            calls.answer(answer);
+        }
     }
     End::Lost("lost", "the connection ended".to_owned())
 }
