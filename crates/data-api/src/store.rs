@@ -54,6 +54,7 @@ use dictionary::Dictionaries;
 use former_names::FormerNames;
 use postgres::partitions::Partitions;
 use sqlite::newest::Top;
+use sqlite::tail::Tail;
 
 pub use alerts::AlertFilter;
 pub use complete::Upserted;
@@ -89,6 +90,7 @@ pub struct Store {
     database: Database,
     partitions: Partitions,
     top: Top,
+    tail: Tail,
     dictionaries: Arc<Mutex<Dictionaries>>,
     /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
     former_names: Arc<Mutex<Option<Arc<FormerNames>>>>,
@@ -102,15 +104,16 @@ impl Store {
             database: Database::open(url, MIGRATIONS).await?,
             partitions: Partitions::default(),
             top: Top::default(),
+            tail: Tail::default(),
             dictionaries: Arc::default(),
             former_names: Arc::default(),
             empty_lists: Arc::default(),
         };
         // Nothing can be stored yet. A table that cannot be read now is looked at by every question, and says so there.
         if let Ok(totals) = store.totals().await {
-            store
-                .top
-                .begin(totals.newest.map_or(i64::MIN, UtcMicros::get));
+            let newest_us = totals.newest.map_or(i64::MIN, UtcMicros::get);
+            store.top.begin(newest_us);
+            store.tail.begin(newest_us);
         }
         Ok(store)
     }

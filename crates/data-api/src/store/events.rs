@@ -43,7 +43,7 @@ impl Store {
         let rows = asked.limit.saturating_add(1);
         let mut changes = match &self.database.engine {
             Engine::Sqlite(_) => {
-                sqlite::newest::newest(&self.database, &self.top, asked, rows).await?
+                sqlite::newest::newest(&self.database, &self.top, &self.tail, asked, rows).await?
             }
             Engine::Postgres(_) => postgres::newest::newest(&self.database, asked, rows).await?,
         };

@@ -8,6 +8,7 @@ use database::{EngineTransaction, Statement, Transaction};
 
 use super::dictionary::{self, AttributesHash, Dictionaries};
 use super::inline_state::is_inline;
+use super::sqlite::tail::Key;
 use super::{Appended, Store, StoreFailure, ValidEvent, context_key, postgres, sqlite};
 
 /// Bit of `events.flags`: written while Home Assistant was starting.
@@ -74,9 +75,11 @@ impl Store {
         }
         let mut transaction = self.database.write().await?;
         let mut found = Dictionaries::default();
+        let mut keys = Vec::new();
         let mut appended = Vec::with_capacity(batches.len());
         for batch in batches {
-            appended.push(self.insert(&mut transaction, batch, &mut found).await?);
+            let insert = self.insert(&mut transaction, batch, &mut found, &mut keys);
+            appended.push(insert.await?);
         }
         let stored: usize = appended.iter().map(|batch| batch.stored).sum();
         if stored > 0 {
@@ -94,16 +97,18 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .absorb(found);
+        self.tail.add(&keys);
         drop(writing);
         Ok(appended)
     }
 
-    /// One batch within a transaction; ids that it found or made are added to `found`.
+    /// One batch within a transaction; ids that it found or made are added to `found`, and where its rows are to `keys`.
     async fn insert(
         &self,
         transaction: &mut Transaction,
         batch: &[ValidEvent],
         found: &mut Dictionaries,
+        keys: &mut Vec<Key>,
     ) -> Result<Appended, StoreFailure> {
         if batch.is_empty() {
             return Ok(Appended::default());
@@ -136,6 +141,7 @@ impl Store {
         rows.sort_unstable_by_key(|row| (row.entity, row.last_updated_us));
         let stored = match &mut transaction.engine {
             EngineTransaction::Sqlite(transaction) => {
+                keys.extend(rows.iter().map(|row| (row.last_updated_us, row.entity)));
                 sqlite::insert::insert(transaction, &rows).await?
             }
             EngineTransaction::Postgres(transaction) => {

@@ -2,3 +2,4 @@
 
 pub(super) mod insert;
 pub(super) mod newest;
+pub(super) mod tail;

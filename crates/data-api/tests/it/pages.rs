@@ -49,8 +49,27 @@ fn life() -> Vec<(String, i64)> {
         .collect()
 }
 
-async fn lived(life: &[(String, i64)]) -> Home {
-    let home = Home::new().await;
+/// When data-api was started anew: what it remembers of what it stored must make no difference.
+#[derive(Debug, Clone, Copy)]
+enum Restart {
+    Never,
+    Halfway,
+    Afterwards,
+}
+
+const RESTARTS: [Restart; 3] = [Restart::Never, Restart::Halfway, Restart::Afterwards];
+
+async fn lived(life: &[(String, i64)], restart: Restart) -> Home {
+    let (first, rest) = match restart {
+        Restart::Never => return fill(Home::new().await, life).await,
+        Restart::Halfway => life.split_at(life.len() / 2),
+        Restart::Afterwards => (life, &life[..0]),
+    };
+    let home = fill(Home::new().await, first).await;
+    fill(Home::at(home.stop().await, &[]).await, rest).await
+}
+
+async fn fill(home: Home, life: &[(String, i64)]) -> Home {
     // In the order of entities, not of time.
     for (number, part) in life.chunks(500).enumerate() {
         let rows: Vec<Value> = part
@@ -106,30 +125,73 @@ async fn pages(home: &Home, question: &str, limit: usize, by_offset: bool) -> Ve
 #[tokio::test]
 async fn pages_of_any_size_are_the_whole_in_order_and_nothing_twice() {
     let life = life();
-    let home = lived(&life).await;
     let all: BTreeSet<_> = life.iter().cloned().collect();
-    for limit in [1999, 333, 40, 7] {
-        let found = pages(&home, "", limit, false).await;
-        assert_eq!(
-            found.into_iter().collect::<BTreeSet<_>>(),
-            all,
-            "limit {limit}"
-        );
+    for restart in RESTARTS {
+        let home = lived(&life, restart).await;
+        for (limit, by_offset) in [
+            (1999, false),
+            (333, false),
+            (40, false),
+            (7, false),
+            (500, true),
+            (61, true),
+        ] {
+            let found = pages(&home, "", limit, by_offset).await;
+            assert_eq!(
+                found.into_iter().collect::<BTreeSet<_>>(),
+                all,
+                "limit {limit}, by offset: {by_offset}, {restart:?}"
+            );
+        }
     }
-    for limit in [500, 61] {
-        let found = pages(&home, "", limit, true).await;
-        assert_eq!(
-            found.into_iter().collect::<BTreeSet<_>>(),
-            all,
-            "offset, limit {limit}"
-        );
+}
+
+#[tokio::test]
+async fn what_is_deleted_or_has_another_name_is_in_no_page_and_everything_else_is() {
+    let life = life();
+    let mut all: BTreeSet<_> = life.iter().cloned().collect();
+    let home = lived(&life, Restart::Never).await;
+    let newest = pages(&home, "", 100, false).await;
+    assert_eq!(newest.into_iter().collect::<BTreeSet<_>>(), all);
+
+    let url = home.url.join("/api/v1/events?entity_id=light.l7").unwrap();
+    let delete = home.http.delete(url).bearer_auth(crate::home::KEY);
+    let (status, reply) = answer(delete).await;
+    assert_eq!(status, 200, "{reply}");
+    all.retain(|(entity_id, _)| entity_id != "light.l7");
+    for limit in [100, 1000] {
+        let found = pages(&home, "", limit, false).await;
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), all, "{limit}");
+    }
+
+    // Both have events, so that the rows of one become rows of the other.
+    let rename = json!([{"old_entity_id": "light.l5", "new_entity_id": "light.l6",
+        "at": common::instant::UtcMicros::new(START_US + 9 * DAY_US).unwrap()}]);
+    let (status, reply) = answer(home.post("/internal/entities/renames").json(&rename)).await;
+    assert_eq!((status, &reply["renamed"]), (200, &json!(1)), "{reply}");
+    let all: BTreeSet<_> = all
+        .into_iter()
+        .map(|(entity_id, at)| match entity_id.as_str() {
+            "light.l5" => ("light.l6".to_owned(), at),
+            _ => (entity_id, at),
+        })
+        .collect();
+    for limit in [100, 1000] {
+        let found = pages(&home, "", limit, false).await;
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), all, "{limit}");
     }
 }
 
 #[tokio::test]
 async fn spans_and_places_cut_out_exactly_what_they_say() {
+    for restart in RESTARTS {
+        spans_and_places(restart).await;
+    }
+}
+
+async fn spans_and_places(restart: Restart) {
     let life = life();
-    let home = lived(&life).await;
+    let home = lived(&life, restart).await;
     let instant = |at: i64| {
         common::instant::UtcMicros::new(at)
             .unwrap()
@@ -178,7 +240,7 @@ async fn spans_and_places_cut_out_exactly_what_they_say() {
 #[tokio::test]
 async fn counts_are_those_of_the_rows_also_after_rows_came_twice() {
     let life = life();
-    let home = lived(&life).await;
+    let home = lived(&life, Restart::Never).await;
     // Half of it again, in another order, with a few new rows between.
     let again: Vec<Value> = life
         .iter()

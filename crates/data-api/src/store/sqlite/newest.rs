@@ -14,6 +14,8 @@ use crate::store::change::Change;
 use crate::store::ingest::DAY_US;
 use crate::store::{Cursor, EventFilter, StoreFailure, filter};
 
+use super::tail::{Key, Tail};
+
 /// The part of the density of its day that a first span is made for: a day is seldom even, and what is looked at in vain costs more
 /// than a second look.
 const CAUTION: f64 = 0.25;
@@ -85,9 +87,17 @@ const ORDER: &str = " ORDER BY e.last_updated_us DESC, e.entity DESC LIMIT ";
 pub(crate) async fn newest(
     database: &Database,
     top: &Top,
+    tail: &Tail,
     asked: &EventFilter,
     rows: u32,
 ) -> Result<Vec<Change>, StoreFailure> {
+    if let Some(keys) = tail.newest(asked, rows) {
+        let found = by_key(database, &keys).await?;
+        if found.len() == keys.len() {
+            return Ok(found);
+        }
+        tail.begin_anew();
+    }
     let reader = Reader {
         database,
         top,
@@ -128,6 +138,16 @@ pub(crate) async fn newest(
         day = next.day - 1;
     }
     Ok(found)
+}
+
+/// The events with these keys, newest first.
+async fn by_key(database: &Database, keys: &[Key]) -> Result<Vec<Change>, StoreFailure> {
+    let keys = serde_json::to_string(keys).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let statement = Statement::new(SELECT).push("json_each(").bind(keys).push(
+        ") k CROSS JOIN events e ON e.last_updated_us = k.value ->> 0 AND e.entity = k.value ->> 1",
+    );
+    let rows = database.fetch_all(statement.push(BEFORE)).await?;
+    rows.iter().map(Change::read).collect()
 }
 
 /// Both ends belong to it, in microseconds.
