@@ -100,7 +100,8 @@ async fn connect(path: &Path, pace: Pace) -> Result<SqliteConnection, sqlx::Erro
         .filename(path)
         .read_only(true)
         .busy_timeout(PATIENCE)
-        .pragma("cache_size", "-8000")
+        // Each page is needed once.
+        .pragma("cache_size", "-2000")
         .connect()
         .await?;
     connection
