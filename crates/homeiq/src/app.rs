@@ -31,27 +31,25 @@ pub struct App {
 impl App {
     /// Takes all ports, then starts every service.
     pub async fn start(config: Config, tasks: &Tasks, clock: Clock) -> Result<Self, Failure> {
-        let Config {
-            data_dir,
-            data_api,
-            mut ingestion,
-            mut patterns,
-            demo,
-            import: _,
-        } = config;
         // All ports first: a port in use is told before anything is written.
-        let store = data_api.listen.bind().await?;
-        let ear = ingestion.listen.bind().await?;
-        let miner = patterns.listen.bind().await?;
+        let store = config.data_api.listen.bind().await?;
+        let ear = config.ingestion.listen.bind().await?;
+        let miner = config.patterns.listen.bind().await?;
         let addresses = Addresses {
             data_api: on_loopback(store.local_addr()?)?,
             websocket_ingestion: on_loopback(ear.local_addr()?)?,
             ai_pattern_service: on_loopback(miner.local_addr()?)?,
             home_assistant: None,
-            key: data_api.key.clone(),
+            key: config.data_api.key.clone(),
         };
-        ingestion.data_api.url = addresses.data_api.clone();
-        patterns.data_api.url = addresses.data_api.clone();
+        let Config {
+            data_dir,
+            data_api,
+            mut ingestion,
+            patterns,
+            demo,
+            import: _,
+        } = config.introduced(&addresses);
         data_api::App::start_on(store, data_api, tasks, clock.clone()).await?;
         let home_assistant = match demo {
             Some(demo) => Some(simulate(demo, &mut ingestion, tasks).await?),

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use common::env::Env;
-use common::settings::DataApiPeer;
+use common::settings::{DataApiPeer, HttpUrl};
+
+use crate::narrate::Addresses;
 
 /// Names that say which Home Assistant to join.
 const HOME_ASSISTANT: [&str; 5] = [
@@ -111,6 +113,15 @@ impl Config {
             import,
         }
     }
+
+    /// Tells every service where its siblings are.
+    pub(crate) fn introduced(mut self, addresses: &Addresses) -> Self {
+        self.ingestion.data_api.url = addresses.data_api.clone();
+        self.patterns.data_api.url = addresses.data_api.clone();
+        // Who is asked how it is, for the alert `service_unhealthy`. The one of this process, whatever was set for another.
+        self.data_api.alerts.ingestion = Some(HttpUrl(addresses.websocket_ingestion.clone()));
+        self
+    }
 }
 
 #[cfg(test)]
@@ -135,6 +146,24 @@ mod tests {
         assert!(real.demo.is_none());
         assert_eq!(real.data_api.database.to_string(), "./data/homeiq.db");
         assert_ne!(real.patterns.database.path, Path::new("./data/homeiq.db"));
+    }
+
+    #[test]
+    fn every_service_knows_the_address_of_the_siblings_that_it_asks() {
+        let at = |port: u16| url::Url::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+        let config = Config::read(&mut Env::default());
+        assert_eq!(config.data_api.alerts.ingestion, None);
+        let addresses = Addresses {
+            data_api: at(1),
+            websocket_ingestion: at(2),
+            ai_pattern_service: at(3),
+            home_assistant: None,
+            key: config.data_api.key.clone(),
+        };
+        let config = config.introduced(&addresses);
+        assert_eq!(config.ingestion.data_api.url, at(1));
+        assert_eq!(config.patterns.data_api.url, at(1));
+        assert_eq!(config.data_api.alerts.ingestion, Some(HttpUrl(at(2))));
     }
 
     #[test]
