@@ -8,11 +8,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use common::api::events::StateObject;
 use common::clock::Clock;
 use common::instant::UtcMicros;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
-use crate::store::ValidEvent;
+use crate::store::{Store, StoreFailure, ValidEvent};
 
 /// Changes that are kept.
 const MAX_KEPT: usize = 20_000;
@@ -34,10 +35,34 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Ring {
-    kept: VecDeque<Arc<ValidEvent>>,
+    kept: VecDeque<Arc<Committed>>,
     bytes: usize,
     /// How many changes were committed so far; the last kept has this number.
     newest: u64,
+}
+
+/// A change that was committed.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) event: ValidEvent,
+    /// What the entity was before: read when the first stream tells of the change, for all that do.
+    before: OnceCell<Option<StateObject>>,
+}
+
+impl Committed {
+    /// What the entity was before, as it is stored.
+    pub(crate) async fn old_state(
+        &self,
+        store: &Store,
+    ) -> Result<Option<&StateObject>, StoreFailure> {
+        let read = async || {
+            let stored = store
+                .event(self.event.entity_id.as_str(), self.event.last_updated)
+                .await?;
+            Ok::<_, StoreFailure>(stored.and_then(|event| event.old_state))
+        };
+        Ok(self.before.get_or_try_init(read).await?.as_ref())
+    }
 }
 
 /// A place between two changes: everything up to the number is known.
@@ -91,14 +116,17 @@ impl Commits {
         let mut ring = self.ring();
         for event in events {
             ring.bytes += bytes_of(&event);
-            ring.kept.push_back(Arc::new(event));
+            ring.kept.push_back(Arc::new(Committed {
+                event,
+                before: OnceCell::new(),
+            }));
             ring.newest += 1;
         }
         while ring.kept.len() > MAX_KEPT || ring.bytes > MAX_KEPT_BYTES {
             let Some(oldest) = ring.kept.pop_front() else {
                 break;
             };
-            ring.bytes -= bytes_of(&oldest);
+            ring.bytes -= bytes_of(&oldest.event);
         }
         let newest = ring.newest;
         drop(ring);
@@ -133,15 +161,15 @@ impl Commits {
     /// The number of a change that is kept.
     pub(crate) fn find(&self, entity_id: &str, at: UtcMicros) -> Option<u64> {
         let ring = self.ring();
-        let back =
-            ring.kept.iter().rev().position(|event| {
-                event.last_updated == at && event.entity_id.as_str() == entity_id
-            })?;
+        let back = ring.kept.iter().rev().position(|committed| {
+            let event = &committed.event;
+            event.last_updated == at && event.entity_id.as_str() == entity_id
+        })?;
         Some(ring.newest - back as u64)
     }
 
     /// At most `limit` changes after a number, with their numbers; none when some of them are no longer kept.
-    pub(crate) fn after(&self, number: u64, limit: usize) -> Option<Vec<(u64, Arc<ValidEvent>)>> {
+    pub(crate) fn after(&self, number: u64, limit: usize) -> Option<Vec<(u64, Arc<Committed>)>> {
         let ring = self.ring();
         let first = ring.newest - ring.kept.len() as u64;
         let skip = usize::try_from(number.checked_sub(first)?).ok()?;
@@ -154,10 +182,10 @@ impl Commits {
     }
 }
 
-/// About how much a change holds.
+/// About how much a change holds, with what was before, which is about as much.
 fn bytes_of(event: &ValidEvent) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    320 + event.entity_id.as_str().len() + text(&event.state) + text(&event.attributes)
+    320 + 2 * (event.entity_id.as_str().len() + text(&event.state) + text(&event.attributes))
 }
 
 #[cfg(test)]
@@ -196,8 +224,8 @@ mod tests {
         commits.add((5..20_003).map(|n| event(n, 10)));
         assert_eq!(numbers(&commits, 2, 10), None);
         assert_eq!(numbers(&commits, 3, 2), Some(vec![4, 5]));
-        // Two of 5 MiB do not fit.
-        commits.add([event(1, 5 << 20), event(2, 5 << 20)]);
+        // Two of 3 MiB do not fit, as what was before is as much.
+        commits.add([event(1, 3 << 20), event(2, 3 << 20)]);
         assert_eq!(numbers(&commits, 20_003, 10), None);
         assert_eq!(numbers(&commits, 20_004, 10), Some(vec![20_005]));
     }

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::api::events::Origin;
+use crate::api::events::{Origin, StateObject};
 use crate::instant::UtcMicros;
 
 /// Response header of `GET /api/v1/events`: the cursor with which `/api/v1/events/live` goes on where the page was read.
 pub const LIVE_CURSOR_HEADER: &str = "x-live-cursor";
 
-/// The data of an event `state_changed`: the keys of an event of `/api/v1/events` that are known when it is committed.
+/// The data of an event `state_changed`: the keys of an event of `/api/v1/events`, but for those that repeat others.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LiveEvent {
@@ -25,6 +25,10 @@ pub struct LiveEvent {
     pub domain: String,
     /// The state; null when the entity was removed.
     pub state: Option<String>,
+    /// The state before; null when there was none, or the entity has another id meanwhile.
+    pub previous_state: Option<String>,
+    /// All that is known of it, as in `/api/v1/events`.
+    pub old_state: Option<StateObject>,
     /// When the state last became another one.
     pub last_changed: UtcMicros,
     /// Attributes after the change.

@@ -2,7 +2,6 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -22,8 +21,8 @@ use utoipa::IntoParams;
 
 use super::query_list::{QueryList, parts};
 use super::{Api, store_problem};
-use crate::live::{Commits, LiveCursor};
-use crate::store::{EventFilter, ValidEvent};
+use crate::live::{Commits, Committed, LiveCursor};
+use crate::store::{EventFilter, Store, StoreFailure};
 
 /// Clients at the same time.
 pub(super) const MAX_CLIENTS: usize = 64;
@@ -101,6 +100,7 @@ pub(super) async fn live(
         Some(text) => api.begin(&text, &filter).await?,
     };
     let client = Client {
+        store: api.store.clone(),
         commits: api.commits.clone(),
         stopping: api.closing.clone(),
         filter,
@@ -224,6 +224,7 @@ impl Api {
 
 /// One stream.
 struct Client {
+    store: Store,
     commits: Commits,
     stopping: CancellationToken,
     filter: Filter,
@@ -244,16 +245,14 @@ impl Client {
             self.heard.borrow_and_update();
             match self.commits.after(self.number, AT_ONCE) {
                 Some(events) if !events.is_empty() => {
-                    for (number, event) in events {
+                    for (number, committed) in events {
                         self.number = number;
+                        let event = &committed.event;
                         let area = event.placement.area_id.as_deref();
                         if self.filter.passes(event.entity_id.as_str(), area) {
                             let cursor = self.commits.cursor_at(number);
-                            self.waiting.push_back(sent(
-                                "state_changed",
-                                cursor,
-                                &of_committed(&event),
-                            ));
+                            let told = self.of_committed(&committed).await?;
+                            self.waiting.push_back(sent("state_changed", cursor, &told));
                         }
                     }
                 }
@@ -277,6 +276,47 @@ impl Client {
             }
         }
     }
+
+    /// A change with what was before. When that cannot be read the stream ends: who listens goes on at the last cursor.
+    async fn of_committed(&self, committed: &Committed) -> Option<LiveEvent> {
+        let failed = |failure: &StoreFailure| {
+            tracing::warn!(
+                error = failure as &dyn std::error::Error,
+                "a live stream ends: what was before a change cannot be read"
+            );
+        };
+        let old_state = committed
+            .old_state(&self.store)
+            .await
+            .inspect_err(failed)
+            .ok()?;
+        let event = &committed.event;
+        let entity_id = event.entity_id.as_str();
+        Some(LiveEvent {
+            id: format!("{entity_id}@{}", event.last_updated.get()),
+            timestamp: event.last_updated,
+            entity_id: entity_id.to_owned(),
+            event_type: "state_changed".to_owned(),
+            domain: event.entity_id.domain().to_owned(),
+            state: event.state.clone(),
+            previous_state: old_state.map(|old| old.state.clone()),
+            old_state: old_state.cloned(),
+            last_changed: event.last_changed.unwrap_or(event.last_updated),
+            attributes: event
+                .attributes
+                .clone()
+                .and_then(|text| RawValue::from_string(text).ok())
+                .or_else(|| RawValue::from_string("{}".to_owned()).ok())
+                .expect("{} is JSON"),
+            device_id: event.placement.device_id.clone(),
+            area_id: event.placement.area_id.clone(),
+            context_id: event.context.id.clone(),
+            context_parent_id: event.context.parent_id.clone(),
+            context_user_id: event.context.user_id.clone(),
+            origin: event.origin,
+            startup: event.startup,
+        })
+    }
 }
 
 fn sent(name: &str, cursor: LiveCursor, data: &impl serde::Serialize) -> Sent {
@@ -284,32 +324,6 @@ fn sent(name: &str, cursor: LiveCursor, data: &impl serde::Serialize) -> Sent {
     event
         .json_data(data)
         .unwrap_or_else(|_| Sent::default().comment("an event that is no JSON"))
-}
-
-fn of_committed(event: &Arc<ValidEvent>) -> LiveEvent {
-    let entity_id = event.entity_id.as_str();
-    LiveEvent {
-        id: format!("{entity_id}@{}", event.last_updated.get()),
-        timestamp: event.last_updated,
-        entity_id: entity_id.to_owned(),
-        event_type: "state_changed".to_owned(),
-        domain: event.entity_id.domain().to_owned(),
-        state: event.state.clone(),
-        last_changed: event.last_changed.unwrap_or(event.last_updated),
-        attributes: event
-            .attributes
-            .clone()
-            .and_then(|text| RawValue::from_string(text).ok())
-            .or_else(|| RawValue::from_string("{}".to_owned()).ok())
-            .expect("{} is JSON"),
-        device_id: event.placement.device_id.clone(),
-        area_id: event.placement.area_id.clone(),
-        context_id: event.context.id.clone(),
-        context_parent_id: event.context.parent_id.clone(),
-        context_user_id: event.context.user_id.clone(),
-        origin: event.origin,
-        startup: event.startup,
-    }
 }
 
 fn of_stored(event: Event) -> LiveEvent {
@@ -323,6 +337,8 @@ fn of_stored(event: Event) -> LiveEvent {
         event_type: event.event_type,
         domain: event.domain,
         state: event.state,
+        previous_state: event.previous_state,
+        old_state: event.old_state,
         attributes: event.attributes,
         device_id: event.device_id,
         area_id: event.area_id,
