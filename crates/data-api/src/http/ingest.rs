@@ -9,11 +9,50 @@ use common::api::events::{
     RejectedRow,
 };
 use common::http::problem::Problem;
+use common::instant::UtcMicros;
 use serde_json::value::RawValue;
 use tower_http::timeout::TimeoutError;
 
 use super::{Api, store_problem};
 use crate::store::{Placement, ValidEvent};
+
+/// How far ahead of the clock an instant may be, in seconds: 366 days. One that is further ahead would be the newest event for years,
+/// and in PostgreSQL make a partition for a month that nobody lives in.
+const AHEAD_SECONDS: i64 = 366 * 86_400;
+/// 2026-11-01T00:00:00Z, in microseconds. No machine's clock is earlier than this release; one that says so is wrong, and no event is
+/// refused for it.
+const RELEASED_US: i64 = 1_793_491_200_000_000;
+
+/// Instants at which something may have happened.
+#[derive(Debug, Clone, Copy)]
+struct Plausible {
+    /// What a clock says that was never set; nothing at home was recorded before.
+    earliest: UtcMicros,
+    latest: UtcMicros,
+}
+
+impl Plausible {
+    fn at(now: UtcMicros) -> Self {
+        let released = UtcMicros::new(RELEASED_US).unwrap_or_default();
+        Self {
+            earliest: UtcMicros::default(),
+            latest: now.max(released).plus_seconds(AHEAD_SECONDS),
+        }
+    }
+
+    fn check(self, at: UtcMicros) -> Result<(), String> {
+        if at < self.earliest {
+            return Err("last_updated is before 1970".to_owned());
+        }
+        if at > self.latest {
+            return Err(
+                "last_updated is more than 366 days in the future: is the sender's clock right?"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
 
 /// Rows that can be stored, and those that cannot.
 #[derive(Debug, Default)]
@@ -26,7 +65,8 @@ struct Sorted {
 /// Stores state changes. Body: a JSON array, or NDJSON (`application/x-ndjson`); gzip and zstd are understood.
 ///
 /// The answer comes after the commit. A row that the store has already, by `(entity_id, last_updated)`, is counted as a
-/// duplicate. A row that cannot be stored is named with its position; the others are stored.
+/// duplicate. A row that cannot be stored is named with its position; the others are stored. An instant before 1970 or more than 366 days
+/// ahead of the clock is such a row.
 #[utoipa::path(post, path = "/internal/events/bulk_upsert", tag = "internal", security(("key" = [])),
     request_body(content((Vec<NewEvent> = "application/json"), (String = "application/x-ndjson"))),
     responses((status = 200, body = IngestReply, description = "Committed"),
@@ -46,11 +86,12 @@ pub(super) async fn bulk_upsert(
         .is_some_and(|kind| {
             kind.starts_with("application/x-ndjson") || kind.starts_with("application/jsonl")
         });
+    let plausible = Plausible::at(api.clock.now());
     let sorted = tokio::task::spawn_blocking(move || {
         if is_ndjson {
-            lines(&body)
+            lines(&body, plausible)
         } else {
-            array(&body)
+            array(&body, plausible)
         }
     })
     .await
@@ -107,24 +148,25 @@ fn too_large(what: &str) -> Problem {
     )
 }
 
-fn array(body: &[u8]) -> Result<Sorted, Problem> {
+fn array(body: &[u8], plausible: Plausible) -> Result<Sorted, Problem> {
     let rows: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| {
         Problem::body(format!(
             "not a JSON array of events: {error}; nothing of it was kept"
         ))
     })?;
-    sort(rows.into_iter().map(|row| row.get().as_bytes()))
+    sort(rows.into_iter().map(|row| row.get().as_bytes()), plausible)
 }
 
-fn lines(body: &[u8]) -> Result<Sorted, Problem> {
+fn lines(body: &[u8], plausible: Plausible) -> Result<Sorted, Problem> {
     sort(
         body.split(|&byte| byte == b'\n')
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty()),
+        plausible,
     )
 }
 
-fn sort<'a>(rows: impl Iterator<Item = &'a [u8]>) -> Result<Sorted, Problem> {
+fn sort<'a>(rows: impl Iterator<Item = &'a [u8]>, plausible: Plausible) -> Result<Sorted, Problem> {
     let mut sorted = Sorted::default();
     for row in rows {
         if sorted.received == MAX_ROWS_PER_REQUEST {
@@ -132,7 +174,7 @@ fn sort<'a>(rows: impl Iterator<Item = &'a [u8]>) -> Result<Sorted, Problem> {
         }
         match serde_json::from_slice::<NewEvent>(row)
             .map_err(|error| error.to_string())
-            .and_then(valid)
+            .and_then(|event| valid(event, plausible))
         {
             Ok(event) => sorted.valid.push(event),
             Err(reason) => sorted.rejected.push(RejectedRow {
@@ -146,7 +188,8 @@ fn sort<'a>(rows: impl Iterator<Item = &'a [u8]>) -> Result<Sorted, Problem> {
 }
 
 /// Checks what the form does not say.
-fn valid(event: NewEvent) -> Result<ValidEvent, String> {
+fn valid(event: NewEvent, plausible: Plausible) -> Result<ValidEvent, String> {
+    plausible.check(event.last_updated)?;
     if let Some(length) = event
         .state
         .as_ref()

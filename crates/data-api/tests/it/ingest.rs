@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::home::{Home, answer};
+use crate::home::{Home, answer, now};
 
 const PATH: &str = "/internal/events/bulk_upsert";
 
@@ -104,6 +104,56 @@ async fn bad_rows_are_named_and_the_others_are_stored() {
     ]) {
         assert!(row["reason"].as_str().unwrap().contains(word), "{row}");
     }
+}
+
+#[tokio::test]
+async fn an_instant_of_no_home_is_refused_and_is_not_the_newest_for_ever() {
+    const DAY: i64 = 86_400;
+    let home = Home::new().await;
+    let at = |last_updated: Value| json!({"entity_id": "light.a", "state": "on", "last_updated": last_updated});
+    let ahead = |days: i64| json!(now().plus_seconds(days * DAY));
+    let batch = json!([
+        at(json!("0001-01-01T00:00:00Z")),
+        at(json!(-1)),
+        at(json!(0)),
+        at(ahead(0)),
+        at(ahead(366)),
+        at(ahead(367)),
+        at(json!("9999-01-01T00:00:00Z")),
+    ]);
+    let (status, reply) = answer(home.post(PATH).json(&batch)).await;
+    assert_eq!((status, &reply["stored"]), (200, &json!(3)), "{reply}");
+    let refused: Vec<_> = reply["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (
+                row["index"].as_u64().unwrap(),
+                row["reason"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let (past, future) = ("last_updated is before 1970", "366 days in the future");
+    for ((index, reason), (wanted, word)) in
+        refused
+            .iter()
+            .zip([(0, past), (1, past), (5, future), (6, future)])
+    {
+        assert!(*index == wanted && reason.contains(word), "{refused:?}");
+    }
+    assert_eq!(refused.len(), 4);
+    let newest = home
+        .json(
+            "/api/v1/events?limit=1&start_time=2026-01-01T00:00:00Z&end_time=9999-01-01T00:00:00Z",
+        )
+        .await;
+    assert_eq!(newest[0]["timestamp"], ahead(366));
+    // A clock that was never set refuses nothing that may be true.
+    home.clock.set(common::instant::UtcMicros::default());
+    let row = json!([{"entity_id": "light.b", "state": "on", "last_updated": now()}]);
+    let (_, reply) = answer(home.post(PATH).json(&row)).await;
+    assert_eq!(reply["stored"], 1, "{reply}");
 }
 
 #[tokio::test]
