@@ -150,6 +150,13 @@ impl Home {
     }
 }
 
+/// Lets so much time pass for everything that waits, at once.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 pub(crate) fn config(database: &str, settings: &[(&str, &str)]) -> Config {
     let pairs = [
         ("DATA_API_PORT", "0"),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::home::{Home, KEY, answer, now};
 
 /// A home of a hall and a kitchen: two devices, four entities, an hour of changes.
-async fn lived_in() -> Home {
+pub(crate) async fn lived_in() -> Home {
     let home = Home::new().await;
     let first = now().get() - 3_600_000_000;
     let events: Vec<Value> = (0..60)
@@ -55,7 +55,7 @@ async fn lived_in() -> Home {
 }
 
 /// A call as `aiohttp` and `httpx` send it.
-fn call(home: &Home, path: &str) -> RequestBuilder {
+pub(crate) fn call(home: &Home, path: &str) -> RequestBuilder {
     home.http
         .get(home.url.join(path).unwrap())
         .header("accept", "*/*")
@@ -65,13 +65,13 @@ fn call(home: &Home, path: &str) -> RequestBuilder {
         .header("authorization", format!("Bearer {KEY}"))
 }
 
-async fn ok(home: &Home, path: &str) -> Value {
+pub(crate) async fn ok(home: &Home, path: &str) -> Value {
     let (status, body) = answer(call(home, path)).await;
     assert_eq!(status, 200, "{path}: {body}");
     body
 }
 
-fn has(row: &Value, keys: &[&str]) {
+pub(crate) fn has(row: &Value, keys: &[&str]) {
     for key in keys {
         assert!(row.get(key).is_some(), "no {key} in {row}");
     }

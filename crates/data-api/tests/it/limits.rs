@@ -5,9 +5,11 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::access::{ask, make, operations};
-use crate::home::{Home, KEY, answer, engine};
+use crate::home::{Home, KEY, answer, engine, pass};
 
 async fn fill(home: &Home, events: usize) {
     let rows: Vec<Value> = (0..events)
@@ -247,4 +249,39 @@ async fn a_broken_store_tells_its_callers_nothing_of_its_statements() {
         }
     }
     assert!(failed > 10, "only {failed} operations failed");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up_and_nothing_of_it_is_kept() {
+    let home = Home::new().await;
+    let row = r#"[{"entity_id": "light.a", "state": "on", "last_updated": 1795428000000000}"#;
+    let head = format!(
+        "POST /internal/events/bulk_upsert HTTP/1.1\r\nHost: home\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{row}",
+        row.len() + 1
+    );
+    let address = home.url.socket_addrs(|| None).unwrap()[0];
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut told = String::new();
+    let answered = async {
+        socket.read_to_string(&mut told).await.unwrap();
+    };
+    let passing = async {
+        // The last byte does not come for half a minute.
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            pass(Duration::from_secs(31)).await;
+        }
+    };
+    tokio::select! {
+        () = answered => {}
+        () = passing => panic!("it waits for ever"),
+    }
+    assert!(told.starts_with("HTTP/1.1 503"), "{told}");
+    assert!(told.contains("did not come in time"), "{told}");
+    assert_eq!(
+        home.json("/api/v1/events/stats?period=24h").await["stored_events"],
+        0
+    );
 }

@@ -124,6 +124,40 @@ async fn nothing_is_lost_between_a_page_and_the_stream() {
 }
 
 #[tokio::test]
+async fn a_change_tells_what_was_before_also_when_it_comes_late() {
+    let home = Home::new().await;
+    let mut stream = Stream::open(&home, "").await;
+    let row = |state: &str, brightness: i64, second: i64| {
+        json!([{"entity_id": "light.a", "state": state, "attributes": {"brightness": brightness},
+            "last_updated": MIDNIGHT + second * 1_000_000}])
+    };
+    let mut told = Vec::new();
+    for body in [row("on", 1, 10), row("on", 2, 20), row("off", 3, 15)] {
+        answer(home.post("/internal/events/bulk_upsert").json(&body)).await;
+        told.push(stream.next().await.unwrap().data);
+    }
+    let [first, second, late] = &told[..] else {
+        unreachable!("three were sent");
+    };
+    assert_eq!(
+        (&first["old_state"], &first["previous_state"]),
+        (&Value::Null, &Value::Null)
+    );
+    // Both follow the first; the late one came between.
+    for told in [second, late] {
+        assert_eq!(
+            (&told["old_state"]["state"], &told["previous_state"]),
+            (&json!("on"), &json!("on")),
+            "{told}"
+        );
+        assert_eq!(told["old_state"]["attributes"]["brightness"], 1, "{told}");
+    }
+    let stored = home.json("/api/v1/events?limit=2").await;
+    assert_eq!(late["old_state"], stored[1]["old_state"]);
+    assert_eq!(late["state"], "off");
+}
+
+#[tokio::test]
 async fn a_stream_goes_on_after_a_stored_event_also_after_a_restart() {
     let home = Home::new().await;
     store(&home, "sensor.a", 0..5).await;
@@ -203,4 +237,50 @@ async fn one_client_too_many_is_told_so() {
         streams.push(Stream::open(&home, "").await);
     }
     assert_eq!(answer(home.get("/api/v1/events/live")).await.0, 503);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_told_what_it_missed_and_goes_on() {
+    let home = Home::new().await;
+    let mut stream = Stream::open(&home, "").await;
+    // 40 MB with what was before: more than the sockets on the way and the ring hold together.
+    let attributes = json!({"text": "x".repeat(10_000)});
+    for batch in 0..20 {
+        let rows: Vec<_> = (0..100)
+            .map(|n| batch * 100 + n)
+            .map(|n| json!({"entity_id": "sensor.a", "state": n.to_string(), "attributes": attributes, "last_updated": MIDNIGHT + n}))
+            .collect();
+        let (status, _) = answer(home.post("/internal/events/bulk_upsert").json(&rows)).await;
+        assert_eq!(status, 200);
+    }
+    let mut next = 0;
+    let reset = loop {
+        let sent = stream.next().await.unwrap();
+        if sent.name == "reset" {
+            break sent;
+        }
+        assert_eq!(
+            sent.data["state"],
+            next.to_string(),
+            "nothing is left out before it is told"
+        );
+        next += 1;
+    };
+    assert!(next < 2_000, "it was not too slow");
+    assert_eq!(reset.data, json!({"reason": "too_slow", "page_from": null}));
+    // It goes on behind what was committed when it was told so.
+    store(&home, "sensor.b", 0..1).await;
+    while stream.next().await.unwrap().data["entity_id"] != "sensor.b" {}
+    let metrics = home
+        .get("/metrics")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        metrics.contains(r#"homeiq_live_resets_total{reason="too_slow"}"#),
+        "{metrics}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::home::{Home, answer};
+use crate::home::{Home, answer, now};
 
 pub(crate) async fn upsert(home: &Home, part: &str, body: &Value) -> Value {
     let (status, reply) = answer(
@@ -269,4 +269,38 @@ pub(crate) fn recorded(version: &str, file: &str) -> Value {
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let value: Value = serde_json::from_str(&text).unwrap();
     value["result"].clone()
+}
+
+#[tokio::test]
+async fn an_entity_that_is_registered_before_its_first_event_has_its_device_at_once() {
+    let home = Home::new().await;
+    upsert(
+        &home,
+        "devices",
+        &json!([{"id": "lamp", "name": "Lamp", "area_id": "hall"}]),
+    )
+    .await;
+    upsert(
+        &home,
+        "entities",
+        &json!([{"entity_id": "light.hall", "device_id": "lamp"}]),
+    )
+    .await;
+    let first = json!([{"entity_id": "light.hall", "state": "on", "last_updated": now()}]);
+    let (status, _) = answer(home.post("/internal/events/bulk_upsert").json(&first)).await;
+    assert_eq!(status, 200);
+    for path in [
+        "/api/v1/events",
+        "/api/v1/events?device_id=lamp",
+        "/api/v1/events?area_id=hall",
+    ] {
+        let events = home.json(path).await;
+        assert_eq!(
+            (&events[0]["device_id"], &events[0]["area_id"]),
+            (&json!("lamp"), &json!("hall")),
+            "{path}: {events}"
+        );
+    }
+    let active = home.json("/api/v1/events/entities").await;
+    assert_eq!(active[0]["device_id"], "lamp", "{active}");
 }

@@ -1,8 +1,10 @@
 //! What takes room, rules that give some back, and deletion.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::home::{Home, KEY, answer};
+use crate::home::{Home, KEY, answer, now, pass};
 
 /// 2026-11-23T00:00:00Z; the clock of these tests says 12:00.
 const MIDNIGHT: i64 = 1_795_392_000_000_000;
@@ -208,4 +210,50 @@ async fn only_an_admin_deletes() {
     }
     let request = home.http.get(home.url.join("/api/v1/storage").unwrap());
     assert_eq!(answer(request.bearer_auth(key)).await.0, 200);
+}
+
+#[tokio::test]
+async fn rules_run_by_themselves_in_the_night_and_once() {
+    let home = metered().await;
+    let rule = json!({"domain": "sensor", "keep_days": 2});
+    let (status, told) = answer(home.post("/api/v1/storage/rules").json(&rule)).await;
+    assert_eq!(status, 200, "{told}");
+    // It is noon: nothing happens, however often it is looked.
+    let look = async || {
+        pass(Duration::from_secs(61)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    };
+    look().await;
+    look().await;
+    counted(&home, 8_643).await;
+    // Half past two in the night that follows: what is older than two days goes.
+    let night = now().plus_seconds(14 * 3_600 + 1_800);
+    home.clock.set(night);
+    let mut looks = 0;
+    while home.json("/api/v1/events/stats?period=100d").await["stored_events"] == 8_643 {
+        assert!(looks < 50, "the rules did not run");
+        looks += 1;
+        look().await;
+    }
+    let cut = night.get() - 2 * DAY;
+    let old = (0..3 * 2_880_i64).filter(|n| MIDNIGHT - 3 * DAY + n * 30 * SECOND < cut);
+    let left = 8_643 - old.count();
+    let mut looks = 0;
+    while home.json("/api/v1/events/stats?period=100d").await["stored_events"] != json!(left) {
+        assert!(looks < 50, "the rules did not run to their end");
+        looks += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // In the same hour they do not run again, in the next night they do.
+    stored(&home, &[row("sensor.power", cut - DAY, "late")]).await;
+    look().await;
+    look().await;
+    counted(&home, left + 1).await;
+    home.clock.set(night.plus_seconds(86_400));
+    let mut looks = 0;
+    while home.json("/api/v1/events/stats?period=100d").await["stored_events"] == json!(left + 1) {
+        assert!(looks < 50, "the rules did not run in the second night");
+        looks += 1;
+        look().await;
+    }
 }

@@ -4,4 +4,4 @@ mod lost_server;
 #[path = "../it/main.rs"]
 mod suite;
 
-use suite::{home, registry, renames};
+use suite::{home, homeiq_clients, registry, renames};
