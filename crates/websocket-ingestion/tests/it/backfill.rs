@@ -125,6 +125,46 @@ async fn what_the_spool_let_go_of_is_read_when_data_api_is_back() {
 }
 
 #[tokio::test]
+async fn what_a_damaged_store_has_lost_is_read_from_the_history_and_nothing_else() {
+    let (home, store) = (still_home().await, Store::new().await);
+    let now = Clock::system().now();
+    let lost = Gap {
+        start: now.plus_seconds(-30 * 3_600),
+        end: now.plus_seconds(-6 * 3_600),
+        reason: GapReason::Damaged,
+        closed_by: None,
+        rows: None,
+    };
+    store.client().report_gaps(std::slice::from_ref(&lost)).await.unwrap();
+    let ingestion = Ingestion::start(&home, store.port).await;
+    assert_eq!(closed(&ingestion).await, both("damaged", "backfill"));
+    let read = ingestion.stored("").await;
+    let within = read
+        .iter()
+        .filter(|row| (lost.start.get()..lost.end.get()).contains(&row.2))
+        .count();
+    assert!(
+        within > 100,
+        "{within} of {} rows are of the gap",
+        read.len()
+    );
+    // data-api, whose gap it was, is told how many rows that brought.
+    let told = eventually("data-api to know", PATIENCE, async || {
+        let gaps = ingestion.gaps().await;
+        (gaps["gaps"][0]["closed_by"] == "backfill").then_some(gaps)
+    })
+    .await
+    .unwrap();
+    let rows = told["gaps"][0]["rows"].as_u64().unwrap() as usize;
+    // A few at its edges besides, never the rest of the two days.
+    assert!(
+        (within..within + within / 20).contains(&rows),
+        "{within}, {told}"
+    );
+    assert!(read.len() < within + within / 20 + 200, "{}", read.len());
+}
+
+#[tokio::test]
 async fn a_history_that_the_websocket_refuses_is_read_over_rest() {
     let (home, store) = (still_home().await, Store::new().await);
     home.refuse("history/history_during_period");

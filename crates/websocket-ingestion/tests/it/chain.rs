@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use common::clock::Clock;
-use common::env::Env;
+use common::env::{Env, Secret};
 use common::lifecycle::Tasks;
 use common::retry::RetryPolicy;
+use common::settings::DataApiPeer;
 use data_api_client::DataApi;
 use data_api_client::events::EventQuery;
 use home_simulator::{Simulator, SimulatorConfig};
@@ -47,6 +48,13 @@ impl Store {
             tasks,
             _folder: folder,
         }
+    }
+
+    /// A client of it.
+    pub(crate) fn client(&self) -> DataApi {
+        let url = format!("http://127.0.0.1:{}", self.port).parse().unwrap();
+        let key = Secret::Value(KEY.to_owned().into());
+        DataApi::new(DataApiPeer { url, key }).unwrap()
     }
 
     pub(crate) async fn stop(self) {
