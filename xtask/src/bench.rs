@@ -2,6 +2,7 @@
 
 mod flood;
 mod home_assistant;
+mod import;
 mod ingest;
 mod latency;
 mod services;
@@ -14,6 +15,8 @@ use clap::Subcommand;
 pub(crate) enum Bench {
     /// Events of a flooding server, through websocket-ingestion and data-api, into committed rows
     Ingest(ingest::Options),
+    /// A recorder's database through `homeiq import` into data-api, beside the sqlite3 command's own copy
+    Import(import::Options),
     /// Bytes, rows a second and times of questions of data-api's store, beside other databases
     Store(store::Options),
 }
@@ -21,6 +24,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     match bench {
         Bench::Ingest(options) => ingest::run(options),
+        Bench::Import(options) => import::run(options),
         Bench::Store(options) => store::run(options),
     }
 }

@@ -43,6 +43,11 @@ impl Peer {
         }
     }
 
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Answer> {
         self.ask("GET", path, None)
     }

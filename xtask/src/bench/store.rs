@@ -1,9 +1,9 @@
 //! `cargo xtask bench store`: what data-api's store costs in bytes and time, beside what else could hold the same rows.
 
-mod peers;
+pub(super) mod peers;
 mod questions;
-mod rows;
-mod service;
+pub(super) mod rows;
+pub(super) mod service;
 mod size;
 
 use std::path::{Path, PathBuf};

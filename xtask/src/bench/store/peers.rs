@@ -13,7 +13,7 @@ use crate::process;
 
 /// Home Assistant's tables and indexes of states, as its recorder makes them (schema 48 of 2025.4), without columns that are
 /// always null.
-const RECORDER: &str = "CREATE TABLE states_meta (metadata_id INTEGER PRIMARY KEY, entity_id VARCHAR(255));
+pub(crate) const RECORDER: &str = "CREATE TABLE states_meta (metadata_id INTEGER PRIMARY KEY, entity_id VARCHAR(255));
 CREATE UNIQUE INDEX ix_states_meta_entity_id ON states_meta (entity_id);
 CREATE TABLE state_attributes (attributes_id INTEGER PRIMARY KEY, hash BIGINT, shared_attrs TEXT);
 CREATE INDEX ix_state_attributes_hash ON state_attributes (hash);
@@ -28,7 +28,7 @@ CREATE INDEX ix_states_context_id_bin ON states (context_id_bin);
 CREATE INDEX ix_states_metadata_id_last_updated_ts ON states (metadata_id, last_updated_ts);
 ";
 /// As the recorder sets them.
-const RECORDER_PRAGMAS: &str =
+pub(crate) const RECORDER_PRAGMAS: &str =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16384;";
 
 /// What a peer did with the rows.

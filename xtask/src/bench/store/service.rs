@@ -17,6 +17,8 @@ use crate::server::Server;
 const BATCH: u64 = 5000;
 /// Requests at the same time.
 const SENDERS: usize = 2;
+/// The key of a data-api that is measured.
+pub(crate) const KEY: &str = "a-key-for-this-benchmark-only-0123456789";
 const UP_WITHIN: Duration = Duration::from_secs(60);
 
 /// A running data-api.
@@ -35,7 +37,7 @@ impl DataApi {
         let port = http::free_port()?;
         std::fs::create_dir_all(folder)?;
         let key_file = folder.join("key");
-        std::fs::write(&key_file, "a-key-for-this-benchmark-only-0123456789")?;
+        std::fs::write(&key_file, KEY)?;
         let mut command = Command::new(programs.join("data-api"));
         command
             .current_dir(folder)
@@ -44,7 +46,7 @@ impl DataApi {
             .env("DATA_API_KEY_FILE", &key_file);
         let begun = Instant::now();
         let mut server = Server::start("data-api", &mut command, folder)?;
-        let peer = Peer::with_key(port, "a-key-for-this-benchmark-only-0123456789");
+        let peer = Peer::with_key(port, KEY);
         while !peer.get("/ready").is_ok_and(|answer| answer.status == 200) {
             server.check()?;
             ensure!(begun.elapsed() < UP_WITHIN, "data-api is not ready");
