@@ -25,7 +25,17 @@ pub(crate) struct Home {
 impl Home {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (tasks, client) = serve(&folder).await;
+        let database = in_folder(&folder);
+        Self::on(folder, &database).await
+    }
+
+    /// One with its tables in this database.
+    pub(crate) async fn with_database(database: &str) -> Self {
+        Self::on(tempfile::tempdir().unwrap(), database).await
+    }
+
+    async fn on(folder: TempDir, database: &str) -> Self {
+        let (tasks, client) = serve(database).await;
         Self {
             client,
             folder,
@@ -39,7 +49,7 @@ impl Home {
         for name in ["homeiq.db", "homeiq.db-wal", "homeiq.db-shm"] {
             std::fs::remove_file(self.folder.path().join(name)).ok();
         }
-        let (tasks, client) = serve(&self.folder).await;
+        let (tasks, client) = serve(&in_folder(&self.folder)).await;
         Self {
             client,
             tasks,
@@ -88,11 +98,14 @@ impl Home {
     }
 }
 
-async fn serve(folder: &TempDir) -> (Tasks, DataApi) {
-    let database = format!("sqlite://{}", folder.path().join("homeiq.db").display());
+fn in_folder(folder: &TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("homeiq.db").display())
+}
+
+async fn serve(database: &str) -> (Tasks, DataApi) {
     let mut env = Env::from_pairs([
         ("DATA_API_PORT", "0"),
-        ("DATABASE_URL", &database),
+        ("DATABASE_URL", database),
         ("DATA_API_KEY", KEY),
     ]);
     let config = data_api::Config::read(&mut env);

@@ -114,6 +114,33 @@ async fn both_layouts_are_read_from_postgresql_as_from_sqlite() {
 }
 
 #[tokio::test]
+async fn a_data_api_on_postgresql_takes_both_layouts_and_takes_nothing_twice() {
+    let server = Postgres::start().await.unwrap();
+    for (name, statements, is_new) in [
+        ("home_new", [NEW_LAYOUT, NEW_ROWS], true),
+        ("home_old", [OLD_LAYOUT, OLD_ROWS], false),
+    ] {
+        let database = server.create_owned_database(name).await.unwrap();
+        let home = Home::with_database(&database).await;
+        let path = home.file("home-assistant_v2.db");
+        made::sqlite(&path, &statements).await;
+        let mut import = home.import(place(&path));
+        let outcome = home.run(&import).await;
+        if is_new {
+            check_new_layout(&home, outcome).await;
+        } else {
+            check_old_layout(&home, outcome).await;
+        }
+        let resumed = home.run(&import).await.report;
+        assert_eq!((resumed.read, resumed.resumed), (0, true), "{resumed}");
+        import.from_start = true;
+        let again = home.run(&import).await.report;
+        let rows = if is_new { 5 } else { 3 };
+        assert_eq!((again.stored, again.duplicates), (0, rows), "{again}");
+    }
+}
+
+#[tokio::test]
 async fn a_database_in_the_middle_of_its_migration_has_rows_of_both_layouts() {
     let home = Home::new().await;
     let path = home.file("home-assistant_v2.db");
