@@ -1,15 +1,11 @@
 //! A file of line protocol with what Home Assistant's integration `influxdb` wrote, or websocket-ingestion of this project; plain or
-//! packed with gzip.
+//! packed with gzip or zstd.
 //!
 //! Such a file is what `influx_inspect export -lponly` and `influxd inspect export-lp` write.
 
 mod line_protocol;
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
-use std::path::{Path, PathBuf};
-
-use flate2::bufread::MultiGzDecoder;
+use common::api::events::Origin;
 use serde_json::value::RawValue;
 use serde_json::{Map, json};
 
@@ -17,27 +13,13 @@ use self::line_protocol::{Point, Value};
 use crate::entities::Entities;
 use crate::failure::ImportFailed;
 use crate::line::{Change, Id};
-use crate::page::{PAGE_ROWS, Page};
+use crate::lines::Lines;
+use crate::page::Page;
 use crate::position::Position;
-use crate::source::Filter;
 
 const HINT: &str = "It is a file of line protocol, as `influx_inspect export -lponly` (InfluxDB 1) and `influxd inspect export-lp` (2) write it";
-/// Longest line that is read; a longer one is passed over.
-const LINE_BYTES: u64 = 1024 * 1024;
-/// The first bytes of a file that gzip made.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-
 /// An open file.
-pub(crate) struct Influx {
-    path: PathBuf,
-    place: String,
-    lines: Box<dyn BufRead + Send>,
-    /// Bytes of the text before the next line.
-    at: i64,
-    /// Bytes of the file.
-    size: u64,
-    is_packed: bool,
-}
+pub(crate) struct Influx(Lines);
 
 /// A point as a state change.
 struct Found {
@@ -51,63 +33,19 @@ struct Found {
 impl Influx {
     /// Opens it.
     pub(crate) fn open(place: &str) -> Result<Self, ImportFailed> {
-        let path = PathBuf::from(place);
-        let size = ImportFailed::unless_file(&path, HINT)?;
-        let (lines, is_packed) = lines_of(&path).map_err(|error| unreadable(&path, error))?;
-        Ok(Self {
-            place: path.display().to_string(),
-            path,
-            lines,
-            at: 0,
-            size,
-            is_packed,
-        })
+        Lines::open(place, HINT).map(Self)
     }
 
     pub(crate) fn place(&self) -> &str {
-        &self.place
+        self.0.place()
     }
 
-    /// See [`crate::source::Reader::begin`]. What an earlier run has read is read again, and passed over: a packed file has no other way.
+    /// See [`crate::source::Reader::begin`].
     pub(crate) fn begin(
         &mut self,
-        _filter: &Filter,
         from: Option<&Position>,
     ) -> Result<(Position, u64), ImportFailed> {
-        let behind = from.map_or(0, |from| from.at);
-        let mut left = behind.max(0).unsigned_abs();
-        while left > 0 {
-            let here = self
-                .lines
-                .fill_buf()
-                .map_err(|error| unreadable(&self.path, error))?
-                .len();
-            if here == 0 {
-                // The file is shorter than it was: another one.
-                (self.lines, _) =
-                    lines_of(&self.path).map_err(|error| unreadable(&self.path, error))?;
-                return Ok((Position::default(), self.total()));
-            }
-            let taken = left.min(here as u64);
-            self.lines.consume(usize::try_from(taken).unwrap_or(here));
-            left -= taken;
-        }
-        self.at = behind;
-        let position = Position {
-            at: behind,
-            ..Position::default()
-        };
-        Ok((position, self.total().saturating_sub(behind.unsigned_abs())))
-    }
-
-    /// Bytes of text, about.
-    fn total(&self) -> u64 {
-        // Line protocol packs to about a tenth.
-        if self.is_packed {
-            self.size * 10
-        } else {
-            self.size
-        }
+        self.0.begin(from)
     }
 
     /// See [`crate::source::Reader::page`].
@@ -116,68 +54,9 @@ impl Influx {
         after: &Position,
         entities: &mut Entities,
     ) -> Result<Option<Page>, ImportFailed> {
-        let mut page = Page::default();
-        let mut line = Vec::new();
-        while page.read < PAGE_ROWS as u64 && !page.is_full() {
-            line.clear();
-            let read = self
-                .next_line(&mut line)
-                .map_err(|error| unreadable(&self.path, error))?;
-            if read == 0 {
-                break;
-            }
-            self.at += i64::try_from(read).unwrap_or(i64::MAX);
-            let text = String::from_utf8_lossy(&line);
-            let text = text.trim();
-            // Comments and the statements of an export of InfluxDB 1.
-            if text.is_empty() || text.starts_with('#') || text.starts_with("CREATE ") {
-                continue;
-            }
-            page.read += 1;
-            push(&mut page, entities, text);
-        }
-        page.position.at = self.at;
-        page.done = (self.at - after.at).max(0).unsigned_abs();
-        Ok((page.done > 0).then_some(page))
-    }
-
-    /// Reads to the end of a line, and of a line that is too long only the beginning; how many bytes it has.
-    fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<usize> {
-        let mut read = self
-            .lines
-            .by_ref()
-            .take(LINE_BYTES)
-            .read_until(b'\n', line)?;
-        while line.len() as u64 == LINE_BYTES && line.last() != Some(&b'\n') {
-            let mut rest = Vec::new();
-            let more = self
-                .lines
-                .by_ref()
-                .take(LINE_BYTES)
-                .read_until(b'\n', &mut rest)?;
-            read += more;
-            if more == 0 || rest.last() == Some(&b'\n') {
-                break;
-            }
-        }
-        Ok(read)
-    }
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> ImportFailed {
-    ImportFailed::Unreadable {
-        path: path.to_owned(),
-        error,
-    }
-}
-
-fn lines_of(path: &Path) -> std::io::Result<(Box<dyn BufRead + Send>, bool)> {
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
-    if file.fill_buf()?.starts_with(&GZIP) {
-        let text = BufReader::with_capacity(1 << 20, MultiGzDecoder::new(file));
-        Ok((Box::new(text), true))
-    } else {
-        Ok((Box::new(file), false))
+        // Comments and the statements of an export of InfluxDB 1 are no points.
+        let is_row = |text: &str| !text.starts_with('#') && !text.starts_with("CREATE ");
+        self.0.page(after, entities, is_row, push)
     }
 }
 
@@ -200,6 +79,8 @@ fn push(page: &mut Page, entities: &mut Entities, text: &str) {
         context,
         parent,
         user,
+        origin: Origin::Import,
+        is_startup: false,
     };
     page.push(entities, number, &change);
 }

@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod entities;
+mod events;
 mod failure;
 mod influx;
 mod line;
+mod lines;
 mod ltss;
 mod page;
 mod position;

@@ -4,6 +4,8 @@
 
 use std::io::Write as _;
 
+use common::api::events::Origin;
+
 /// Crockford's base 32, <https://www.crockford.com/base32.html>.
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -35,6 +37,10 @@ pub(crate) struct Change<'a> {
     pub(crate) context: Option<Id<'a>>,
     pub(crate) parent: Option<Id<'a>>,
     pub(crate) user: Option<Id<'a>>,
+    /// How it first reached a store of this project.
+    pub(crate) origin: Origin,
+    /// Written while Home Assistant was starting.
+    pub(crate) is_startup: bool,
 }
 
 impl Change<'_> {
@@ -74,7 +80,14 @@ impl Change<'_> {
         if before == b"," {
             body.push(b'}');
         }
-        body.extend_from_slice(b",\"origin\":\"import\"}\n");
+        if self.is_startup {
+            body.extend_from_slice(b",\"startup\":true");
+        }
+        body.extend_from_slice(match self.origin {
+            Origin::Live => b",\"origin\":\"live\"}\n",
+            Origin::Backfill => b",\"origin\":\"backfill\"}\n",
+            Origin::Import => b",\"origin\":\"import\"}\n",
+        });
     }
 }
 
@@ -133,7 +146,7 @@ pub(crate) fn quoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use common::api::events::{Context, NewEvent, Origin};
+    use common::api::events::{Context, NewEvent};
 
     use super::*;
 
@@ -150,6 +163,8 @@ mod tests {
             context: Some(Id::Ulid(&ulid)),
             parent: Some(Id::Text("old-parent")),
             user: Some(Id::Uuid(&ulid)),
+            origin: Origin::Import,
+            is_startup: true,
         };
         change.write(&mut body);
         Change {
@@ -159,6 +174,8 @@ mod tests {
             context: None,
             parent: None,
             user: None,
+            origin: Origin::Backfill,
+            is_startup: false,
             ..change
         }
         .write(&mut body);
@@ -181,7 +198,8 @@ mod tests {
             Some(5)
         );
         assert_eq!(full.last_updated.get(), change.last_updated);
-        assert_eq!(full.origin, Origin::Import);
+        assert_eq!((full.origin, full.startup), (Origin::Import, Some(true)));
+        assert_eq!((removal.origin, removal.startup), (Origin::Backfill, None));
         // As ulid-transform, which Home Assistant uses, writes these bytes.
         let context = Context {
             id: Some("01K1ZG04926D25ASKQH2CTNEYC".to_owned()),

@@ -1,5 +1,6 @@
 //! The table of LTSS, the custom integration that writes every state into `TimescaleDB`: `ltss (time, entity_id, state, attributes)`.
 
+use common::api::events::Origin;
 use common::instant::UtcMicros;
 use database::{Database, Engine, Row, Statement};
 
@@ -177,6 +178,8 @@ fn push(
         context: None,
         parent: None,
         user: None,
+        origin: Origin::Import,
+        is_startup: false,
     };
     page.push(entities, number, &change);
     Ok(())

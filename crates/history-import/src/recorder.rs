@@ -9,6 +9,7 @@ pub(crate) mod dates;
 
 use std::collections::HashMap;
 
+use common::api::events::Origin;
 use database::{Database, Engine, Row, Statement};
 
 use self::attributes::{Attributes, Found};
@@ -245,6 +246,8 @@ impl Recorder {
             context: row.context.as_id(Id::Ulid),
             parent: row.parent.as_id(Id::Ulid),
             user: row.user.as_id(Id::Uuid),
+            origin: Origin::Import,
+            is_startup: false,
         };
         page.push(entities, entity, &change);
     }

@@ -7,6 +7,7 @@ use common::instant::UtcMicros;
 use database::url::DatabaseUrl;
 
 use crate::entities::Entities;
+use crate::events::Events;
 use crate::failure::ImportFailed;
 use crate::influx::Influx;
 use crate::ltss::Ltss;
@@ -51,7 +52,9 @@ pub enum Source {
     Recorder(String),
     /// Long-term statistics of the same database.
     Statistics(String),
-    /// A file of line protocol, plain or packed with gzip.
+    /// A file that a data-api has exported as NDJSON, plain or packed with gzip or zstd.
+    Events(String),
+    /// A file of line protocol, plain or packed with gzip or zstd.
     Influx(String),
     /// The table of LTSS: `postgres://…`.
     Ltss(String),
@@ -79,7 +82,7 @@ impl Source {
     pub(crate) fn what(&self) -> What {
         match self {
             Self::Statistics(_) => What::Statistics,
-            Self::Recorder(_) | Self::Influx(_) | Self::Ltss(_) => What::Changes,
+            Self::Recorder(_) | Self::Events(_) | Self::Influx(_) | Self::Ltss(_) => What::Changes,
         }
     }
 
@@ -88,6 +91,7 @@ impl Source {
         match self {
             Self::Recorder(_) => "recorder",
             Self::Statistics(_) => "statistics",
+            Self::Events(_) => "events",
             Self::Influx(_) => "influx",
             Self::Ltss(_) => "ltss",
         }
@@ -97,6 +101,7 @@ impl Source {
         Ok(match self {
             Self::Recorder(place) => Reader::Recorder(Box::new(Recorder::open(place).await?)),
             Self::Statistics(place) => Reader::Statistics(Statistics::open(place).await?),
+            Self::Events(place) => Reader::Events(Events::open(place)?),
             Self::Influx(place) => Reader::Influx(Influx::open(place)?),
             Self::Ltss(place) => Reader::Ltss(Ltss::open(place).await?),
         })
@@ -107,6 +112,7 @@ impl Source {
 pub(crate) enum Reader {
     Recorder(Box<Recorder>),
     Statistics(Statistics),
+    Events(Events),
     Influx(Influx),
     Ltss(Ltss),
 }
@@ -117,6 +123,7 @@ impl Reader {
         match self {
             Self::Recorder(recorder) => recorder.place(),
             Self::Statistics(statistics) => statistics.place(),
+            Self::Events(events) => events.place(),
             Self::Influx(influx) => influx.place(),
             Self::Ltss(ltss) => ltss.place(),
         }
@@ -131,7 +138,8 @@ impl Reader {
         match self {
             Self::Recorder(recorder) => recorder.begin(filter, from).await,
             Self::Statistics(statistics) => statistics.begin(filter, from).await,
-            Self::Influx(influx) => influx.begin(filter, from),
+            Self::Events(events) => events.begin(from),
+            Self::Influx(influx) => influx.begin(from),
             Self::Ltss(ltss) => ltss.begin(filter, from).await,
         }
     }
@@ -145,6 +153,7 @@ impl Reader {
         match self {
             Self::Recorder(recorder) => recorder.page(after, entities).await,
             Self::Statistics(statistics) => statistics.page(after, entities).await,
+            Self::Events(events) => events.page(after, entities),
             Self::Influx(influx) => influx.page(after, entities),
             Self::Ltss(ltss) => ltss.page(after, entities).await,
         }

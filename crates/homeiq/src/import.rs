@@ -40,7 +40,9 @@ enum Kind {
     Recorder(From),
     /// Long-term statistics (one row an hour, kept for ever) from the same database; charts show them where state changes end
     Statistics(From),
-    /// State changes that Home Assistant or homeiq wrote to InfluxDB, from a file of line protocol (plain or .gz)
+    /// State changes that a data-api has exported as NDJSON (plain, .gz or .zst): how a store moves to another database or machine
+    Events(From),
+    /// State changes that Home Assistant or homeiq wrote to InfluxDB, from a file of line protocol (plain, .gz or .zst)
     Influx(From),
     /// State changes of the integration LTSS: `postgres://USER:PASSWORD@HOST/DATABASE`
     Ltss(From),
@@ -90,6 +92,7 @@ impl Kind {
         match self {
             Self::Recorder(From { place, options }) => (Source::Recorder(place), options),
             Self::Statistics(From { place, options }) => (Source::Statistics(place), options),
+            Self::Events(From { place, options }) => (Source::Events(place), options),
             Self::Influx(From { place, options }) => (Source::Influx(place), options),
             Self::Ltss(From { place, options }) => (Source::Ltss(place), options),
         }

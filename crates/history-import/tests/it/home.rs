@@ -14,7 +14,7 @@ use history_import::{Filter, Import, Outcome, Source, StateFile};
 use tempfile::TempDir;
 use url::Url;
 
-const KEY: &str = "key-of-this-test";
+pub(crate) const KEY: &str = "key-of-this-test";
 
 pub(crate) struct Home {
     pub(crate) client: DataApi,

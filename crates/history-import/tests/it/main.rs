@@ -8,6 +8,7 @@
 mod elsewhere;
 mod home;
 mod made;
+mod move_store;
 mod recorder;
 mod resume;
 mod statistics;

@@ -135,7 +135,11 @@ async fn what_a_damaged_store_has_lost_is_read_from_the_history_and_nothing_else
         closed_by: None,
         rows: None,
     };
-    store.client().report_gaps(std::slice::from_ref(&lost)).await.unwrap();
+    store
+        .client()
+        .report_gaps(std::slice::from_ref(&lost))
+        .await
+        .unwrap();
     let ingestion = Ingestion::start(&home, store.port).await;
     assert_eq!(closed(&ingestion).await, both("damaged", "backfill"));
     let read = ingestion.stored("").await;
