@@ -48,7 +48,7 @@ impl App {
     ) -> Result<Self, Failure> {
         let address = listener.local_addr()?;
         let health = Health::new();
-        let store = Store::open(&config.database.path).await?;
+        let store = Store::open(&config.database).await?;
         let outbox = config.broker.as_ref().map(|_| Outbox::default());
         let zone = HomeZone::new(config.time_zone.clone());
         let analyst = Analyst::new(Parts {
@@ -87,7 +87,7 @@ impl App {
             );
         }
         tracing::info!(
-            file = %config.database.path.display(),
+            database = %config.database,
             schedule = %schedule,
             time_zone = zone.current().iana_name().unwrap_or("as given"),
             "ai-pattern-service serves on http://{address}"

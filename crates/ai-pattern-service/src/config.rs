@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use common::env::Env;
 use common::settings::{CorsOrigins, DataApiPeer, Listen, ZoneName};
-use database::url::SqliteUrl;
+use database::url::DatabaseUrl;
 use jiff::tz::TimeZone;
 
 use crate::notify::broker::Broker;
@@ -18,7 +18,7 @@ pub struct Config {
     /// Where the events are.
     pub data_api: DataApiPeer,
     /// Where the own tables are.
-    pub database: SqliteUrl,
+    pub database: DatabaseUrl,
     /// When to look for habits.
     pub schedule: Schedule,
     /// The home's wall clock; none: as Home Assistant has it.
@@ -46,7 +46,7 @@ impl Config {
             database: env.value(
                 &["PATTERN_DATABASE_URL", "DATABASE_URL"],
                 "sqlite://./data/ai-pattern-service.db",
-                "The service's own database: `sqlite://PATH`. `sqlite+aiosqlite:///PATH` is understood.",
+                "The service's own tables: `sqlite://PATH`, or `postgres://USER:PASSWORD@HOST/DATABASE`. `sqlite+aiosqlite:///PATH` and `postgresql+asyncpg://…` are understood.",
             ),
             schedule: env.value(
                 &["ANALYSIS_SCHEDULE"],
@@ -111,10 +111,7 @@ mod tests {
         let config = Config::read(&mut env);
         env.finish().unwrap();
         assert_eq!(config.listen.port, 9020);
-        assert_eq!(
-            config.database.path.to_str(),
-            Some("/app/data/ai_automation.db")
-        );
+        assert_eq!(config.database.to_string(), "/app/data/ai_automation.db");
         assert_eq!(
             config
                 .time_zone

@@ -1,6 +1,9 @@
 //! What is kept between runs. Everything that knows SQL is below this module.
 
-mod sqlite;
+mod patterns;
+mod runs;
+
+use std::sync::LazyLock;
 
 use common::instant::UtcMicros;
 use common::pattern::Pattern;
@@ -9,7 +12,56 @@ use utoipa::ToSchema;
 
 pub use crate::ledger::{Known, News};
 pub use database::failure::{CannotOpen, StoreFailure};
-pub use sqlite::Store;
+
+use database::url::DatabaseUrl;
+use database::{Database, Migrations};
+use sqlx::migrate::Migrator;
+
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
+    under_own_name(sqlx::migrate!(
+        "../../shared/migrations/ai-pattern-service/sqlite"
+    ))
+});
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
+    under_own_name(sqlx::migrate!(
+        "../../shared/migrations/ai-pattern-service/postgres"
+    ))
+});
+
+/// The bookkeeping of our migrations has a name of its own, so that a database may be shared with another service.
+fn under_own_name(mut migrations: Migrator) -> Migrator {
+    migrations.dangerous_set_table_name("_ai_pattern_service_migrations");
+    migrations
+}
+
+/// The habits and runs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    database: Database,
+}
+
+impl Store {
+    /// Opens the database, makes a file where there is none, and brings its tables up to date.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, CannotOpen> {
+        let migrations = Migrations {
+            sqlite: &SQLITE,
+            postgres: &POSTGRES,
+        };
+        Ok(Self {
+            database: Database::open(url, migrations).await?,
+        })
+    }
+
+    /// Whether the store can be written to now.
+    pub async fn check(&self) -> Result<(), StoreFailure> {
+        self.database.check().await
+    }
+
+    /// Ends all work on it.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
 
 /// A habit as it is listed.
 #[derive(Debug, Clone, PartialEq)]

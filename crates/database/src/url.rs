@@ -15,26 +15,6 @@ pub enum DatabaseUrl {
     Postgres(Url),
 }
 
-/// Where a SQLite database is, for a service that has its tables on SQLite only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SqliteUrl {
-    /// Its file.
-    pub path: PathBuf,
-}
-
-impl FromStr for SqliteUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse()? {
-            DatabaseUrl::Sqlite(path) => Ok(Self { path }),
-            DatabaseUrl::Postgres(_) => {
-                Err("this service keeps its tables in SQLite: want sqlite://PATH".to_owned())
-            }
-        }
-    }
-}
-
 /// Passwords do not print.
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

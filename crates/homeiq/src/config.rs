@@ -145,7 +145,7 @@ mod tests {
         env.finish().unwrap();
         assert!(real.demo.is_none());
         assert_eq!(real.data_api.database.to_string(), "./data/homeiq.db");
-        assert_ne!(real.patterns.database.path, Path::new("./data/homeiq.db"));
+        assert_ne!(real.patterns.database.to_string(), "./data/homeiq.db");
     }
 
     #[test]
@@ -175,8 +175,8 @@ mod tests {
         let config = Config::read(&mut env);
         assert_eq!(config.data_api.database.to_string(), "/tmp/x.db");
         assert_eq!(
-            config.patterns.database.path,
-            Path::new("./data/ai-pattern-service.db")
+            config.patterns.database.to_string(),
+            "./data/ai-pattern-service.db"
         );
     }
 }

@@ -2,6 +2,7 @@
 
 mod broker;
 mod eventually;
+mod place;
 mod port;
 mod postgres;
 mod proxy;
@@ -9,6 +10,7 @@ mod subscriber;
 
 pub use broker::{Broker, BrokerOptions};
 pub use eventually::eventually;
+pub use place::Place;
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use proxy::{Fault, Proxy, Way};

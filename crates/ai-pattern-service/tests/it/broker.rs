@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use test_support::{Broker, Subscriber, free_port};
+use serde_json::Value;
+use test_support::{Broker, Subscriber, eventually, free_port};
 
-use crate::house::{House, SOON, logged, mqtt_is, reason};
+use crate::house::{House, SOON, mqtt_is};
 
 const STATUS: &str = "homeiq/ai-pattern-service/status";
 
@@ -253,4 +254,25 @@ async fn says_offline_when_it_stops_and_the_broker_says_it_when_it_disappears() 
     let will = "Will message specified (7 bytes) (r1, q1)";
     assert!(broker.log().contains(will), "{}", broker.log());
     house.data_api.stop().await;
+}
+
+/// The first reason that the service gives for doing less than it could.
+pub(crate) fn reason(health: &Value) -> String {
+    health["degraded"][0]["reason"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// Waits until the broker has written this into its log so many times.
+pub(crate) async fn logged(broker: &Broker, text: &str, times: usize) {
+    let waited = eventually(text, SOON, async || {
+        (broker.log().matches(text).count() >= times).then_some(())
+    })
+    .await;
+    assert!(
+        waited.is_ok(),
+        "{times} times {text:?} in the broker's log:\n{}",
+        broker.log()
+    );
 }

@@ -10,8 +10,7 @@ use common::env::Env;
 use common::lifecycle::{Ends, Tasks};
 use data_api_client::DataApi;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use test_support::{Broker, eventually};
+use test_support::{Place, eventually};
 
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 const KEY: &str = "a key of this test";
@@ -73,15 +72,22 @@ impl Running {
     }
 }
 
-/// A folder for the files of one test, and a data-api in it.
+/// Where the service's tables are: in a SQLite file, or on a PostgreSQL in the program that is for that.
+pub(crate) async fn place() -> Place {
+    Place::new(env!("CARGO_CRATE_NAME") == "postgres")
+        .await
+        .expect("a place")
+}
+
+/// A folder for the files of one test, with the service's tables, and a data-api in it.
 pub(crate) struct House {
-    pub(crate) folder: TempDir,
+    pub(crate) folder: Place,
     pub(crate) data_api: Running,
 }
 
 impl House {
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = place().await;
         let data_api = start_data_api(folder.path(), "0").await;
         Self { folder, data_api }
     }
@@ -122,12 +128,11 @@ impl House {
     }
 
     pub(crate) async fn service_with(&self, data_api: &str, more: &[(&str, &str)]) -> Running {
-        let file = self.folder.path().join("patterns.db");
         let mut pairs = vec![
             ("SERVICE_PORT", "0".to_owned()),
             ("DATA_API_URL", data_api.to_owned()),
             ("DATA_API_KEY", KEY.to_owned()),
-            ("DATABASE_URL", format!("sqlite://{}", file.display())),
+            ("DATABASE_URL", self.folder.database.clone()),
             ("ANALYSIS_ON_START", "false".to_owned()),
         ];
         pairs.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
@@ -178,25 +183,4 @@ pub(crate) async fn mqtt_is(service: &Running, wanted: &str) -> Value {
     })
     .await
     .expect("it becomes so")
-}
-
-/// The first reason that the service gives for doing less than it could.
-pub(crate) fn reason(health: &Value) -> String {
-    health["degraded"][0]["reason"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// Waits until the broker has written this into its log so many times.
-pub(crate) async fn logged(broker: &Broker, text: &str, times: usize) {
-    let waited = eventually(text, SOON, async || {
-        (broker.log().matches(text).count() >= times).then_some(())
-    })
-    .await;
-    assert!(
-        waited.is_ok(),
-        "{times} times {text:?} in the broker's log:\n{}",
-        broker.log()
-    );
 }

@@ -1,10 +1,12 @@
-//! The tables, on a real SQLite file.
+//! The tables.
 
 use ai_pattern_service::store::{News, PatternFilter, RunRecord, Store, Trend};
 use common::instant::UtcMicros;
 use common::pattern::{DayClass, Pattern, PatternKind};
 use serde_json::json;
-use tempfile::TempDir;
+use test_support::Place;
+
+use crate::house;
 
 fn at(second: i64) -> UtcMicros {
     UtcMicros::new(second * 1_000_000).expect("an instant")
@@ -46,12 +48,15 @@ fn run(second: i64, days: u32) -> RunRecord {
     }
 }
 
-async fn open() -> (TempDir, Store) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(&folder.path().join("patterns.db"))
-        .await
-        .expect("a store");
-    (folder, store)
+async fn open() -> (Place, Store) {
+    let place = house::place().await;
+    let store = reopen(&place).await;
+    (place, store)
+}
+
+async fn reopen(place: &Place) -> Store {
+    let url = place.database.parse().expect("an address");
+    Store::open(&url).await.expect("a store")
 }
 
 fn all() -> PatternFilter {
@@ -64,15 +69,13 @@ fn all() -> PatternFilter {
 
 #[tokio::test]
 async fn what_was_kept_is_there_after_a_restart() {
-    let (folder, store) = open().await;
+    let (place, store) = open().await;
     store
         .keep_run(&[(&habit("a", 0.7), News::New)], &run(1000, 30))
         .await
         .unwrap();
     store.close().await;
-    let store = Store::open(&folder.path().join("patterns.db"))
-        .await
-        .unwrap();
+    let store = reopen(&place).await;
     let found = store.patterns(&all()).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].pattern, habit("a", 0.7));
@@ -85,7 +88,7 @@ async fn what_was_kept_is_there_after_a_restart() {
 
 #[tokio::test]
 async fn two_habits_of_one_light_do_not_overwrite_each_other() {
-    let (_folder, store) = open().await;
+    let (_place, store) = open().await;
     let (morning, evening) = (
         habit("morning", 0.7),
         Pattern {
@@ -116,7 +119,7 @@ async fn two_habits_of_one_light_do_not_overwrite_each_other() {
 
 #[tokio::test]
 async fn confidence_can_fall_and_the_trend_says_so() {
-    let (_folder, store) = open().await;
+    let (_place, store) = open().await;
     for (second, confidence) in [(1000, 0.9), (2000, 0.8), (3000, 0.6)] {
         store
             .keep_run(
@@ -139,7 +142,7 @@ async fn confidence_can_fall_and_the_trend_says_so() {
 
 #[tokio::test]
 async fn a_habit_that_is_gone_is_not_listed_and_is_told_again_when_it_is_back() {
-    let (_folder, store) = open().await;
+    let (_place, store) = open().await;
     let a = habit("a", 0.7);
     store
         .keep_run(&[(&a, News::New)], &run(1000, 30))
@@ -181,7 +184,7 @@ async fn a_habit_that_is_gone_is_not_listed_and_is_told_again_when_it_is_back() 
 
 #[tokio::test]
 async fn lists_what_was_asked_for() {
-    let (_folder, store) = open().await;
+    let (_place, store) = open().await;
     let other = Pattern {
         entities: vec!["switch.fan".parse().unwrap()],
         last_seen: at(900),
@@ -248,7 +251,7 @@ async fn lists_what_was_asked_for() {
 
 #[tokio::test]
 async fn an_analysis_of_nothing_does_not_count_as_a_first_look() {
-    let (_folder, store) = open().await;
+    let (_place, store) = open().await;
     store
         .keep_failed_run(&RunRecord {
             status: "failed".to_owned(),
@@ -265,7 +268,7 @@ async fn an_analysis_of_nothing_does_not_count_as_a_first_look() {
 
 #[tokio::test]
 async fn a_run_is_kept_as_a_whole_or_not_at_all() {
-    let (_folder, store) = open().await;
+    let (_place, store) = open().await;
     let wrong = RunRecord {
         status: "neither".to_owned(),
         ..run(1000, 30)

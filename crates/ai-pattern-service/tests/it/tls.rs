@@ -5,7 +5,8 @@ use std::process::Command;
 
 use test_support::{Broker, eventually, free_port};
 
-use crate::house::{House, SOON, logged, mqtt_is, reason};
+use crate::broker::{logged, reason};
+use crate::house::{House, SOON, mqtt_is};
 
 fn openssl(folder: &Path, line: &str) {
     let output = Command::new("openssl")

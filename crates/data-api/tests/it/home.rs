@@ -1,6 +1,5 @@
 //! A data-api of its own for each test.
 
-use std::path::Path;
 use std::time::Duration;
 
 use common::clock::Clock;
@@ -11,8 +10,7 @@ use common::settings::DataApiPeer;
 use data_api::{App, Config};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
-use tempfile::TempDir;
-use test_support::Postgres;
+pub(crate) use test_support::Place;
 use url::Url;
 
 pub(crate) const KEY: &str = "key-of-this-test";
@@ -22,45 +20,6 @@ pub(crate) fn engine() -> &'static str {
     match env!("CARGO_CRATE_NAME") {
         "postgres" => "postgresql",
         _ => "sqlite",
-    }
-}
-
-/// Where the tables are, with what else a data-api keeps.
-pub(crate) struct Place {
-    folder: TempDir,
-    /// `DATABASE_URL`.
-    pub(crate) database: String,
-    _server: Option<Postgres>,
-}
-
-impl Place {
-    /// A place of its own for one data-api.
-    pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        if engine() == "sqlite" {
-            return Self::of(folder);
-        }
-        let server = Postgres::start().await.unwrap();
-        let database = server.create_owned_database("home").await.unwrap();
-        Self::with(folder, database, Some(server))
-    }
-
-    pub(crate) fn with(folder: TempDir, database: String, server: Option<Postgres>) -> Self {
-        Self {
-            folder,
-            database,
-            _server: server,
-        }
-    }
-
-    /// A folder with a SQLite file, or with nothing.
-    pub(crate) fn of(folder: TempDir) -> Self {
-        let database = format!("sqlite://{}", folder.path().join("homeiq.db").display());
-        Self::with(folder, database, None)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
     }
 }
 
@@ -86,13 +45,22 @@ impl Home {
     }
 
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
-        Self::at(Place::new().await, settings).await
+        Self::at(
+            Place::new(engine() == "postgresql").await.unwrap(),
+            settings,
+        )
+        .await
     }
 
     /// The same, with the clock that it goes by.
     pub(crate) async fn with_clock(settings: &[(&str, &str)]) -> (Self, Clock) {
         let clock = Clock::manual(now());
-        let home = Self::start(Place::new().await, settings, clock.clone()).await;
+        let home = Self::start(
+            Place::new(engine() == "postgresql").await.unwrap(),
+            settings,
+            clock.clone(),
+        )
+        .await;
         (home, clock)
     }
 

@@ -75,6 +75,10 @@ pub(crate) async fn listen(shared: &Shared, opened: Opened, reins: &Reins) -> En
         shown: opened.shown,
     });
     // In a task of its own: whatever else is done with an answer, and however large that is, the socket is read meanwhile.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "owned by this connection, which waits for it and ends it"
+    )]
     let mut reading = AbortOnDropHandle::new(tokio::spawn({
         let (shared, calls, line) = (shared.clone(), Arc::clone(&calls), Arc::clone(&line));
         async move { read(reader, &shared, &calls, &line).await }

@@ -1,0 +1,10 @@
+//! What has to do with the tables, on a PostgreSQL.
+
+#[path = "../it/api.rs"]
+mod api;
+#[path = "../it/chain.rs"]
+mod chain;
+#[path = "../it/house.rs"]
+mod house;
+#[path = "../it/store.rs"]
+mod store;
