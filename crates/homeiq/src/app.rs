@@ -15,6 +15,7 @@ use websocket_ingestion::Home;
 
 use crate::config::Config;
 use crate::import;
+use crate::mine;
 use crate::narrate::{self, Addresses};
 
 /// All of HomeIQ as a program.
@@ -144,13 +145,16 @@ impl Service for Homeiq {
 
     fn commands() -> Vec<clap::Command> {
         let mut commands = data_api::commands();
-        commands.push(import::command());
+        commands.extend([import::command(), mine::command()]);
         commands
     }
 
     async fn command(name: &str, arguments: ArgMatches, config: Config) -> Result<String, Failure> {
         if name == import::NAME {
             return import::run(&arguments, config.import).await;
+        }
+        if name == mine::NAME {
+            return tokio::task::spawn_blocking(move || mine::run(&arguments)).await?;
         }
         data_api::run_command(name, &arguments, &config.data_api).await
     }

@@ -3,6 +3,7 @@
 mod app;
 mod config;
 mod import;
+mod mine;
 mod narrate;
 
 pub use app::{App, Homeiq};

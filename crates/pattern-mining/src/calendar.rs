@@ -1,8 +1,9 @@
 //! The home's local days: which minute of which day an instant is, what kind of day it was, and which minutes never existed.
 
-use common::pattern::DayClass;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+use crate::days::DaySet;
 
 /// Minutes of a local day, ignoring the two days a year that are longer or shorter.
 pub const MINUTES_PER_DAY: i64 = 1440;
@@ -92,6 +93,7 @@ pub struct Days {
     last_minute: i64,
     lived_in: Vec<bool>,
     gaps: Vec<(i64, i64)>,
+    time_zone: TimeZone,
 }
 
 impl Days {
@@ -119,6 +121,7 @@ impl Days {
             last_minute,
             lived_in,
             gaps,
+            time_zone: clock.time_zone,
         }
     }
 
@@ -137,6 +140,32 @@ impl Days {
         self.lived_in.iter().filter(|&&lived| lived).count()
     }
 
+    /// The local day (days since 1970) at a position.
+    pub fn day_at(&self, index: usize) -> i64 {
+        self.first_day + index as i64
+    }
+
+    /// Whether something at this local minute (since 1970) fell on a day that counts.
+    pub fn lived_at(&self, local_minute: i64) -> bool {
+        self.index(local_minute.div_euclid(MINUTES_PER_DAY))
+            .is_some_and(|index| self.lived_in[index])
+    }
+
+    /// The instant, in microseconds, of a minute of the wall clock of the day at a position.
+    pub fn micros_at(&self, index: usize, minute: i64) -> i64 {
+        let local = (self.first_day + index as i64) * MINUTES_PER_DAY + minute;
+        let as_utc = Timestamp::from_second(local * 60).unwrap_or(Timestamp::UNIX_EPOCH);
+        let offset = self.time_zone.to_offset(as_utc).seconds();
+        let guess = as_utc.as_second() - i64::from(offset);
+        let at_guess = Timestamp::from_second(guess).unwrap_or(as_utc);
+        (local * 60 - i64::from(self.time_zone.to_offset(at_guess).seconds())) * MICROS_PER_SECOND
+    }
+
+    /// The local minutes (since 1970) of the first and the last change.
+    pub fn span(&self) -> (i64, i64) {
+        (self.first_minute, self.last_minute)
+    }
+
     /// Position of a local day (days since 1970) in this range.
     pub fn index(&self, day: i64) -> Option<usize> {
         usize::try_from(day - self.first_day)
@@ -145,12 +174,12 @@ impl Days {
     }
 
     /// The day at this position has data, the people were there, and it is of the class.
-    pub fn counts(&self, index: usize, class: DayClass) -> bool {
-        self.lived_in[index] && is_of(class, self.first_day + index as i64)
+    pub fn counts(&self, index: usize, class: DaySet) -> bool {
+        self.lived_in[index] && class.contains(self.first_day + index as i64)
     }
 
     /// Whether something could have been seen at this minute (which may lie before 0 or after 1439) of that day.
-    pub fn could_happen(&self, index: usize, class: DayClass, minute: i64) -> bool {
+    pub fn could_happen(&self, index: usize, class: DaySet, minute: i64) -> bool {
         let local = (self.first_day + index as i64) * MINUTES_PER_DAY + minute;
         self.counts(index, class)
             && (self.first_minute..=self.last_minute).contains(&local)
@@ -158,17 +187,6 @@ impl Days {
                 .gaps
                 .iter()
                 .any(|&(from, until)| (from..until).contains(&local))
-    }
-}
-
-/// Whether a local day (days since 1970) belongs to the class.
-pub fn is_of(class: DayClass, day: i64) -> bool {
-    // 1970-01-01 was a Thursday; Monday is 0.
-    let weekend = (day + 3).rem_euclid(7) >= 5;
-    match class {
-        DayClass::All => true,
-        DayClass::Weekday => !weekend,
-        DayClass::Weekend => weekend,
     }
 }
 
@@ -212,13 +230,13 @@ mod tests {
             micros("2026-03-30T23:00:00+02:00"),
         );
         let days = Days::new(&clock, first, last, &[1, 1, 1]);
-        assert!(days.could_happen(0, DayClass::All, 150));
+        assert!(days.could_happen(0, DaySet::ALL, 150));
         assert!(
-            !days.could_happen(1, DayClass::All, 150),
+            !days.could_happen(1, DaySet::ALL, 150),
             "02:30 does not exist on 2026-03-29"
         );
-        assert!(days.could_happen(1, DayClass::All, 180));
-        assert!(days.could_happen(2, DayClass::All, 150));
+        assert!(days.could_happen(1, DaySet::ALL, 180));
+        assert!(days.could_happen(2, DaySet::ALL, 150));
     }
 
     #[test]
@@ -237,7 +255,7 @@ mod tests {
             micros("2026-06-05T23:59:00+02:00"),
         );
         let days = Days::new(&clock, first, last, &[100, 0, 90, 10, 110]);
-        let counted: Vec<bool> = (0..5).map(|day| days.counts(day, DayClass::All)).collect();
+        let counted: Vec<bool> = (0..5).map(|day| days.counts(day, DaySet::ALL)).collect();
         assert_eq!(counted, [true, false, true, false, true]);
     }
 
@@ -249,15 +267,5 @@ mod tests {
             micros("2026-06-03T23:59:00+02:00"),
         );
         assert_eq!(Days::new(&clock, first, last, &[1, 0, 1]).lived_in(), 3);
-    }
-
-    #[test]
-    fn saturday_and_sunday_are_the_weekend() {
-        // 2026-11-23 is a Monday.
-        let monday = 20_780;
-        let weekend: Vec<bool> = (monday..monday + 7)
-            .map(|day| is_of(DayClass::Weekend, day))
-            .collect();
-        assert_eq!(weekend, [false, false, false, false, false, true, true]);
     }
 }

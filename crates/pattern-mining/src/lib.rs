@@ -1,15 +1,28 @@
 #![doc = include_str!("../README.md")]
 
+pub mod backtest;
 pub mod calendar;
+pub mod days;
 pub mod detect;
+pub mod evidence;
+pub mod finding;
+pub mod fold;
 pub mod identity;
-pub mod merge;
+pub mod life;
+pub mod line;
 pub mod mine;
+mod noise;
+pub mod pattern;
+pub mod registry;
 pub mod report;
 pub mod score;
 pub mod sentence;
+pub mod sun;
+pub mod tell;
 pub mod timeline;
 
-pub use mine::{Outcome, mine};
+pub use identity::Known;
+pub use mine::{Outcome, Settings, mine};
+pub use registry::{Registered, Registry};
 pub use report::{Reason, Report};
 pub use timeline::{Change, EntityKey, Timeline};

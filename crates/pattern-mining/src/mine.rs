@@ -1,129 +1,160 @@
-//! The run: evidence in, habits out.
+//! The run: evidence in, patterns out.
 
-use common::pattern::{Pattern, PatternKind};
+use common::entity::domain_of;
 
-use crate::detect::time_of_day::{self, Candidate};
-use crate::identity::{Identity, name_all};
-use crate::merge;
+use crate::detect::{anomaly, conditional, duration, pair, time_of_day};
+use crate::evidence::Evidence;
+use crate::finding::Finding;
+use crate::fold::{self, Significant};
+use crate::identity::{self, Known};
+use crate::pattern::{Pattern, Status};
 use crate::report::Report;
-use crate::score::{q_values, wilson_lower};
-use crate::sentence::{self, Words};
-use crate::timeline::{Evidence, Timeline};
+use crate::score::q_values;
+use crate::timeline::Timeline;
+use crate::{backtest, tell};
 
-/// Share of false habits, among those told, that a run allows itself.
+/// Share of false patterns, among those told, that a run allows itself.
 pub const MAX_FALSE_DISCOVERY_RATE: f64 = 0.05;
+/// Days lived in before anything is told.
+pub const DAYS_WANTED: usize = 14;
+
+/// What the people who live in the home allow and refuse.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Whether where people are may be looked at.
+    pub people: bool,
+    /// Patterns of the last run, whose ids live on where the pattern does.
+    pub known: Vec<Known>,
+    /// Patterns that were refused: neither they nor trivially different ones are told again.
+    pub dismissed: Vec<Known>,
+    /// Entity ids, areas and domains of which nothing is to be told.
+    pub silenced: Vec<String>,
+}
+
+impl Settings {
+    /// Whether nothing is to be told of an entity.
+    pub fn silences(&self, id: &str, area: Option<&str>) -> bool {
+        self.silenced
+            .iter()
+            .any(|word| word == id || word == domain_of(id) || area == Some(word))
+    }
+}
 
 /// What a run found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// The habits, strongest first.
+    /// The patterns, surest first.
     pub patterns: Vec<Pattern>,
     /// What was looked at and what was left out.
     pub report: Report,
 }
 
-/// Finds the habits in a timeline. `known` are those of the last run, whose ids live on where the habit does.
-pub fn mine(timeline: Timeline, known: &[Pattern]) -> Outcome {
-    let evidence = timeline.finish();
+/// Finds the patterns in a timeline, which stays as it is: the next run adds to it.
+pub fn mine(timeline: &Timeline, settings: &Settings) -> Outcome {
+    let evidence = Evidence::new(timeline, settings);
     let mut report = Report {
         events_seen: evidence.seen,
         events_kept: evidence.kept,
         left_out: evidence.left_out.clone(),
         days: evidence.days.len(),
         days_lived_in: evidence.days.lived_in(),
+        days_wanted: DAYS_WANTED,
         ..Report::default()
     };
-    let mut candidates = Vec::new();
-    for (index, series) in evidence.series.iter().enumerate() {
-        let found = time_of_day::find(index, series, &evidence.days);
-        report.hypotheses += found.hypotheses;
-        report.windows += found.windows;
-        candidates.extend(found.candidates);
+    if report.days_lived_in < DAYS_WANTED {
+        return Outcome {
+            patterns: Vec::new(),
+            report,
+        };
     }
-    report.candidates = candidates.len();
-    let p_values: Vec<f64> = candidates
-        .iter()
-        .map(|candidate| candidate.p_value)
-        .collect();
-    let q_values = q_values(&p_values, report.hypotheses);
-    let mut significant = Vec::new();
-    for (mut candidate, q_value) in candidates.into_iter().zip(q_values) {
-        if q_value <= MAX_FALSE_DISCOVERY_RATE {
-            candidate.p_value = q_value;
-            significant.push(candidate);
-        }
-    }
+    let significant = look(&evidence, &mut report);
+    let findings = fold::fold(significant, &evidence);
     Outcome {
-        patterns: told(
-            &merge::fold(significant, &evidence.series),
-            &evidence,
-            known,
-        ),
+        patterns: told(&findings, &evidence, settings),
         report,
     }
 }
 
-/// The habits in the words of the product. The candidates carry q-values by now.
-fn told(candidates: &[Candidate], evidence: &Evidence, known: &[Pattern]) -> Vec<Pattern> {
-    let identity = |candidate: &Candidate| {
-        let series = &evidence.series[candidate.series];
-        let (entity, state) = (&series.entity, series.state.as_str());
-        Identity {
-            kind: PatternKind::TimeOfDay,
-            entity,
-            state,
-            days: candidate.class,
-            minute: candidate.minute,
+/// Everything that stands out, after the cut that all kinds share.
+fn look(evidence: &Evidence, report: &mut Report) -> Significant {
+    let times = time_of_day::find(evidence);
+    let durations = duration::find(evidence);
+    let anomalies = anomaly::find(evidence);
+    let links = pair::links(evidence);
+    let conditions = conditional::Conditions::new(evidence);
+    let mut habits = Vec::new();
+    let mut conditionals = Vec::new();
+    for link in links.links {
+        match conditional::split(evidence, &link, &conditions) {
+            Some(finding) => conditionals.push(finding),
+            None if pair::is_habit(&link) => habits.push(link),
+            None => {}
         }
+    }
+    report.hypotheses = times.hypotheses + durations.hypotheses + anomalies.hypotheses + links.hypotheses;
+    report.pairs = links.counted;
+    let mut p_values: Vec<f64> = habits.iter().map(|link| link.p_value).collect();
+    let of = |findings: &[Finding]| findings.iter().map(|finding| finding.p_value).collect::<Vec<_>>();
+    for findings in [&times.findings, &durations.findings, &anomalies.findings, &conditionals] {
+        p_values.extend(of(findings));
+    }
+    report.candidates = p_values.len();
+    let mut q_values = q_values(&p_values, report.hypotheses).into_iter();
+    let mut kept_links = Vec::new();
+    for (mut link, q_value) in habits.into_iter().zip(q_values.by_ref()) {
+        if q_value <= MAX_FALSE_DISCOVERY_RATE {
+            link.p_value = q_value;
+            kept_links.push(link);
+        }
+    }
+    let mut cut = |findings: Vec<Finding>| -> Vec<Finding> {
+        let mut kept = Vec::new();
+        for (mut finding, q_value) in findings.into_iter().zip(q_values.by_ref()) {
+            if q_value <= MAX_FALSE_DISCOVERY_RATE {
+                finding.p_value = q_value;
+                kept.push(finding);
+            }
+        }
+        kept
     };
-    let identities: Vec<Identity<'_>> = candidates.iter().map(identity).collect();
-    let names = name_all(&identities, known);
-    candidates
-        .iter()
-        .zip(names)
-        .map(|(candidate, id)| pattern(candidate, id, evidence))
-        .collect()
-}
-
-fn pattern(candidate: &Candidate, id: String, evidence: &Evidence) -> Pattern {
-    let series = &evidence.series[candidate.series];
-    let instant = |moment: Option<&crate::timeline::Moment>| {
-        let micros = moment.map_or(0, |moment| moment.at);
-        common::instant::UtcMicros::default().plus_micros(micros)
-    };
-    let words = Words {
-        entity_id: series.entity.as_str(),
-        name: series.name.as_deref(),
-        state: &series.state,
-        minute: candidate.minute,
-        days: candidate.class,
-        seen: candidate.hits,
-        of: candidate.opportunities,
-    };
-    Pattern {
-        id,
-        kind: PatternKind::TimeOfDay,
-        entities: vec![series.entity.clone()],
-        states: vec![series.state.clone()],
-        days: candidate.class,
-        time_of_day_minutes: candidate.minute as u16,
-        spread_minutes: round_to(candidate.spread, 10.0),
-        window_minutes: candidate.half_width as u16,
-        days_seen: candidate.hits,
-        opportunities: candidate.opportunities,
-        expected_by_chance: round_to(candidate.expected, 100.0),
-        q_value: candidate.p_value,
-        confidence: round_to(
-            wilson_lower(candidate.opportunities, candidate.hits),
-            1000.0,
-        ),
-        first_seen: instant(candidate.moments.first()),
-        last_seen: instant(candidate.moments.last()),
-        sentence: sentence::time_of_day(&words),
+    Significant {
+        links: kept_links,
+        times: cut(times.findings),
+        durations: cut(durations.findings),
+        anomalies: cut(anomalies.findings),
+        conditionals: cut(conditionals),
     }
 }
 
-/// Rounded for people: digits that the data cannot carry would only make runs look different.
-fn round_to(value: f64, parts: f64) -> f64 {
-    (value * parts).round() / parts
+/// The findings in the words of the product, without those that were refused, surest first.
+fn told(findings: &[Finding], evidence: &Evidence, settings: &Settings) -> Vec<Pattern> {
+    let mut patterns: Vec<Pattern> = findings
+        .iter()
+        .map(|finding| tell::pattern(finding, backtest::replay(finding, evidence), evidence))
+        .collect();
+    patterns.retain(|pattern| {
+        let this = Known::from(pattern);
+        !settings
+            .dismissed
+            .iter()
+            .any(|refused| refused.id == this.hash() || this.distance(refused).is_some())
+    });
+    let identities: Vec<Known> = patterns.iter().map(Known::from).collect();
+    let names = identity::name_all(&identities, &settings.known);
+    for (pattern, id) in patterns.iter_mut().zip(names) {
+        let before = settings.known.iter().find(|known| known.id == id);
+        if before.is_some_and(|known| known.status == Status::Stopped)
+            && pattern.status != Status::Stopped
+        {
+            pattern.status = Status::Revived;
+        }
+        pattern.id = id;
+    }
+    patterns.sort_by(|a, b| {
+        b.confidence
+            .total_cmp(&a.confidence)
+            .then(a.q_value.total_cmp(&b.q_value))
+            .then(a.id.cmp(&b.id))
+    });
+    patterns
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Why a change was not used as evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[repr(u8)]
 pub enum Reason {
     /// An entity that follows whoever walks by, such as a motion sensor.
     Ambient,
@@ -18,18 +19,26 @@ pub enum Reason {
     Chatty,
     /// The first state that is known: how things stood, not something that happened.
     FirstSight,
+    /// A group whose members change with it.
+    Group,
     /// A text rather than a state.
     FreeText,
+    /// Older than what was read before.
+    Late,
     /// Nobody acts on it: the sun, a forecast, a diagnostic.
     NotActedUpon,
     /// A measurement.
     Numeric,
     /// Where somebody is.
     Person,
+    /// Within a second of another entity of which it is the echo.
+    Echo,
     /// The entity was removed.
     Removed,
     /// The state was the same before.
     Repeated,
+    /// The entity, its area or its domain is silenced.
+    Silenced,
     /// An entity that runs by night as it does by day, such as a refrigerator.
     SelfRunning,
     /// Written while Home Assistant was starting.
@@ -38,10 +47,38 @@ pub enum Reason {
     Unavailable,
 }
 
+const ALL: [Reason; 18] = [
+    Reason::Ambient,
+    Reason::Automation,
+    Reason::AutomationItself,
+    Reason::Chatty,
+    Reason::FirstSight,
+    Reason::Group,
+    Reason::FreeText,
+    Reason::Late,
+    Reason::NotActedUpon,
+    Reason::Numeric,
+    Reason::Person,
+    Reason::Echo,
+    Reason::Removed,
+    Reason::Repeated,
+    Reason::Silenced,
+    Reason::SelfRunning,
+    Reason::Startup,
+    Reason::Unavailable,
+];
+
 /// Changes left out, by reason.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeftOut(BTreeMap<Reason, u64>);
+
+impl Reason {
+    /// The reason with this number.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        ALL.into_iter().find(|&reason| reason as u8 == code)
+    }
+}
 
 impl LeftOut {
     /// Counts changes under a reason.
@@ -73,10 +110,12 @@ pub struct Report {
     pub days: usize,
     /// Those of them on which there was data and the home was lived in.
     pub days_lived_in: usize,
-    /// Hypotheses tested: entity, state and day class with enough days.
+    /// Hypotheses tested, of all kinds.
     pub hypotheses: usize,
-    /// Windows of the day looked at for them.
-    pub windows: usize,
+    /// Days that are wanted before the surest kinds are told.
+    pub days_wanted: usize,
+    /// Pairs of entities and states for which something had to be counted.
+    pub pairs: usize,
     /// Habits that would have been told without the cut at the false discovery rate.
     pub candidates: usize,
 }

@@ -58,6 +58,50 @@ pub fn fisher_greater(first: (u32, u32), second: (u32, u32)) -> f64 {
         .min(1.0)
 }
 
+/// Probability of a standard normal above `z`: the bound of Mills' ratio, which is never too small, from one on.
+pub fn normal_tail(z: f64) -> f64 {
+    if z < 1.0 {
+        return 1.0;
+    }
+    ((-z * z / 2.0).exp() / (z * (2.0 * std::f64::consts::PI).sqrt())).min(1.0)
+}
+
+/// Probability of at least `count` where `expected` are expected.
+pub fn poisson_tail(count: u32, expected: f64) -> f64 {
+    if count == 0 {
+        return 1.0;
+    }
+    if expected <= 0.0 {
+        return 0.0;
+    }
+    let term = |k: u32| (f64::from(k) * expected.ln() - expected - ln_factorial(k)).exp();
+    // From above, where the terms fall; below the mean from below.
+    if f64::from(count) > expected {
+        (count..count + 200).map(term).sum::<f64>().min(1.0)
+    } else {
+        (1.0 - (0..count).map(term).sum::<f64>()).clamp(0.0, 1.0)
+    }
+}
+
+/// Logarithm of the largest likelihood of so many successes in so many trials.
+pub fn ln_likelihood(successes: usize, trials: usize) -> f64 {
+    let (k, n) = (successes as f64, trials as f64);
+    let term = |part: f64| if part > 0.0 { part * (part / n).ln() } else { 0.0 };
+    term(k) + term(n - k)
+}
+
+/// Middle and quarter points of numbers, which are put in order: quarter, half, three quarters. Zeros for none.
+pub fn quartiles(values: &mut [f64]) -> (f64, f64, f64) {
+    values.sort_unstable_by(f64::total_cmp);
+    let at = |part: f64| {
+        let place = part * (values.len().max(1) - 1) as f64;
+        let (low, high) = (place.floor() as usize, place.ceil() as usize);
+        let value = |index: usize| values.get(index).copied().unwrap_or(0.0);
+        value(low) + (value(high) - value(low)) * (place - low as f64)
+    };
+    (at(0.25), at(0.5), at(0.75))
+}
+
 /// Benjamini and Hochberg's adjusted p-values (q-values), in the order given. `tried` is the number of hypotheses of the
 /// whole run, of which `p_values` are those that were worth writing down; the others count as p = 1.
 pub fn q_values(p_values: &[f64], tried: usize) -> Vec<f64> {

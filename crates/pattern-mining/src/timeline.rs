@@ -1,21 +1,32 @@
-//! What happened in the home, entity by entity: changes go in as they were stored, and what people and devices did comes out.
+//! What happened in the home: changes go in as they were stored, and each is kept with the reason why it is, or is not, evidence.
 //!
-//! Nothing is guessed here about habits; this file only decides what is evidence and counts what is not, by reason.
+//! Nothing is guessed here about habits. Changes wait until no row of an automation can still come that explains them, are put in
+//! order, and become a record of 16 bytes; those records are all that later runs need. So a nightly run pushes the new changes only,
+//! and gives the same answer as one that reads everything again.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashMap;
 
-use common::entity::EntityId;
+use common::entity::{EntityId, domain_of};
 use common::instant::UtcMicros;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
-use crate::calendar::{Days, LocalClock, MINUTES_PER_DAY};
+use crate::noise;
+use crate::registry::Registered;
 use crate::report::{LeftOut, Reason};
+use crate::sun::Place;
 
-mod noise;
+mod saved;
+mod settle;
 
-/// An entity with more changes a day than this, on average, has no single moments that people would call a habit.
-pub const MAX_CHANGES_PER_DAY: usize = 60;
+pub use saved::Unreadable;
+
+/// The row of an automation may come this much later than what the automation did, in microseconds
+/// (measured on Home Assistant's own event stream: about two seconds).
+pub const AUTOMATION_LAG: i64 = 2_000_000;
+/// A measurement is kept at most this often, in microseconds: thresholds do not need more.
+const SAMPLE_EVERY: i64 = 120_000_000;
+
 /// An entity of one timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntityKey(u32);
@@ -39,19 +50,30 @@ pub struct Change<'a> {
     pub context_parent_id: Option<&'a str>,
 }
 
-#[derive(Debug)]
-struct Entity {
-    id: EntityId,
-    name: Option<String>,
+/// What is known of an entity.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Entity {
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+    pub(crate) area: Option<String>,
+    pub(crate) device: Option<String>,
+    pub(crate) class: Option<String>,
+    pub(crate) members: Vec<String>,
     /// Why nothing of this entity is looked at.
-    excluded: Option<Reason>,
+    pub(crate) excluded: Option<Reason>,
+    /// It follows whoever walks by.
+    pub(crate) ambient: bool,
     /// States seen, by number.
-    states: Vec<Box<str>>,
+    pub(crate) states: Vec<Box<str>>,
+    /// The state and instant of its last change.
+    before: Option<(u16, i64)>,
+    /// When its last sample was kept.
+    sampled: i64,
 }
 
-/// A stored change, small enough for millions.
+/// A change that waits for its order and its cause.
 #[derive(Debug, Clone, Copy)]
-struct Record {
+struct Waiting {
     at: i64,
     /// Hash of the context; 0 where there is none.
     context: u64,
@@ -60,8 +82,28 @@ struct Record {
     flags: u8,
 }
 
-/// State number of `unavailable` and `unknown`.
-const GONE: u16 = u16::MAX;
+/// A change in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) at: i64,
+    pub(crate) entity: u32,
+    pub(crate) state: u16,
+    /// [`EVIDENCE`], or why not.
+    pub(crate) why: u8,
+}
+
+/// A measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sample {
+    pub(crate) at: i64,
+    pub(crate) entity: u32,
+    pub(crate) value: f32,
+}
+
+/// Mark of a record that is evidence.
+pub(crate) const EVIDENCE: u8 = u8::MAX;
+/// State number of `unavailable`, `unknown` and removed.
+pub(crate) const GONE: u16 = u16::MAX;
 const STARTUP: u8 = 1;
 const FROM_UNAVAILABLE: u8 = 2;
 const HAS_PARENT: u8 = 4;
@@ -69,52 +111,79 @@ const REPEATED: u8 = 8;
 const KNOWN_PREVIOUS: u8 = 16;
 const REMOVED: u8 = 32;
 
-/// Collects changes. Memory: 32 bytes for each change of an entity that may have habits, nothing for the others.
-#[derive(Debug)]
+/// Collects changes. Memory: 16 bytes for each settled change of an entity that has states, 24 more while it waits.
+#[derive(Debug, Clone)]
 pub struct Timeline {
-    time_zone: TimeZone,
-    entities: Vec<Entity>,
-    by_id: HashMap<EntityId, u32>,
-    records: Vec<Record>,
-    automated: HashSet<u64>,
-    left_out: LeftOut,
-    seen: u64,
+    pub(crate) time_zone: TimeZone,
+    pub(crate) place: Place,
+    pub(crate) entities: Vec<Entity>,
+    by_id: HashMap<String, u32>,
+    waiting: Vec<Waiting>,
+    sorted: bool,
+    pub(crate) records: Vec<Record>,
+    pub(crate) samples: Vec<Sample>,
+    /// Contexts of automations and scripts, with the instant of their row.
+    automated: HashMap<u64, i64>,
+    pub(crate) left_out: LeftOut,
+    pub(crate) seen: u64,
     /// First and last instant of any change, used or not.
-    covered: Option<(i64, i64)>,
-    hasher: RandomState,
+    pub(crate) covered: Option<(i64, i64)>,
+    /// What is older than this came too late.
+    settled: i64,
 }
 
 impl Timeline {
     /// An empty timeline of a home in this time zone.
     pub fn new(time_zone: TimeZone) -> Self {
+        let name = time_zone.iana_name().unwrap_or_default();
+        let offset = time_zone.to_offset(jiff::Timestamp::UNIX_EPOCH).seconds();
         Self {
+            place: Place::of_zone(name, offset),
             time_zone,
             entities: Vec::new(),
             by_id: HashMap::new(),
+            waiting: Vec::new(),
+            sorted: true,
             records: Vec::new(),
-            automated: HashSet::new(),
+            samples: Vec::new(),
+            automated: HashMap::new(),
             left_out: LeftOut::default(),
             seen: 0,
             covered: None,
-            hasher: RandomState::new(),
+            settled: i64::MIN,
         }
+    }
+
+    /// Says where the home is, for sunrise and sunset; without it the principal place of the time zone is taken.
+    pub fn set_place(&mut self, place: Place) {
+        self.place = place;
     }
 
     /// The key of an entity, known or new.
     pub fn entity(&mut self, id: &EntityId) -> EntityKey {
+        self.entity_named(id.as_str())
+    }
+
+    /// The key of an entity by a text that is known to be an entity id.
+    pub fn entity_named(&mut self, id: &str) -> EntityKey {
         if let Some(&key) = self.by_id.get(id) {
             return EntityKey(key);
         }
         let key = self.entities.len() as u32;
-        let excluded = noise::check_domain(id.domain());
         self.entities.push(Entity {
-            id: id.clone(),
-            name: None,
-            excluded,
-            states: Vec::new(),
+            id: id.to_owned(),
+            excluded: noise::check_domain(domain_of(id)),
+            ambient: noise::named_ambient(id),
+            sampled: i64::MIN,
+            ..Entity::default()
         });
-        self.by_id.insert(id.clone(), key);
+        self.by_id.insert(id.to_owned(), key);
         EntityKey(key)
+    }
+
+    /// The key of an entity that has been named before.
+    pub fn known(&self, id: &str) -> Option<EntityKey> {
+        self.by_id.get(id).copied().map(EntityKey)
     }
 
     /// What else is known of an entity: the name that people see, and its device class.
@@ -125,8 +194,30 @@ impl Timeline {
         {
             entity.name = Some(name.to_owned());
         }
-        if entity.excluded.is_none() {
-            entity.excluded = device_class.and_then(noise::check_device_class);
+        if let Some(class) = device_class {
+            entity.ambient = noise::is_ambient(class);
+            if entity.excluded.is_none() {
+                entity.excluded = noise::check_device_class(class);
+            }
+            entity.class = Some(class.to_owned());
+        }
+    }
+
+    /// What the registry says of an entity.
+    pub fn register(&mut self, known: &Registered) {
+        let key = self.entity_named(&known.entity_id);
+        self.describe(key, known.name.as_deref(), known.device_class.as_deref());
+        let entity = &mut self.entities[key.0 as usize];
+        entity.area.clone_from(&known.area);
+        entity.device.clone_from(&known.device_id);
+        entity.members = known.members.clone().unwrap_or_default();
+    }
+
+    /// The area of an entity, where nothing else has told it.
+    pub fn set_area(&mut self, entity: EntityKey, area: &str) {
+        let entity = &mut self.entities[entity.0 as usize];
+        if entity.area.is_none() {
+            entity.area = Some(area.to_owned());
         }
     }
 
@@ -135,225 +226,113 @@ impl Timeline {
         self.seen
     }
 
+    /// Changes that wait to be put in order.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Takes one change. Any order will do, time order is fastest.
     pub fn push(&mut self, change: &Change<'_>) {
         self.seen += 1;
-        let context = change.context_id.map_or(0, |id| self.hasher.hash_one(id));
+        let context = change.context_id.map_or(0, hash);
         let entity = &mut self.entities[change.entity.0 as usize];
         let at = change.at.get();
         let (from, until) = self.covered.unwrap_or((at, at));
         self.covered = Some((from.min(at), until.max(at)));
         if let Some(reason) = entity.excluded {
             if reason == Reason::AutomationItself && context != 0 {
-                self.automated.insert(context);
+                self.automated.insert(context, at);
             }
             self.left_out.add(reason, 1);
             return;
         }
         let state = match change.state {
-            None => Ok(GONE),
-            Some(state) if noise::is_gone(state) => Ok(GONE),
-            Some(state) => number_of(entity, state),
+            None => GONE,
+            Some(state) => match number_of(entity, state) {
+                Ok(number) => number,
+                Err(Text::Number(value)) => {
+                    self.left_out.add(Reason::Numeric, 1);
+                    if at.saturating_sub(entity.sampled) >= SAMPLE_EVERY || at < entity.sampled {
+                        entity.sampled = at;
+                        self.samples.push(Sample {
+                            at,
+                            entity: change.entity.0,
+                            value: value as f32,
+                        });
+                    }
+                    return;
+                }
+                Err(Text::Free) => {
+                    entity.excluded = Some(Reason::FreeText);
+                    self.left_out.add(Reason::FreeText, 1);
+                    return;
+                }
+            },
         };
-        let state = match state {
-            Ok(number) => number,
-            Err(reason) => {
-                entity.excluded = Some(reason);
-                self.left_out.add(reason, 1);
-                return;
-            }
-        };
-        let mut flags = if change.state.is_none() { REMOVED } else { 0 };
-        if change.startup {
-            flags |= STARTUP;
-        }
-        if change.context_parent_id.is_some() {
-            flags |= HAS_PARENT;
-        }
-        if change.previous.is_some() {
-            flags |= if change.previous.is_some_and(noise::is_gone) {
-                FROM_UNAVAILABLE
-            } else {
-                KNOWN_PREVIOUS
-            };
-            if change.previous == change.state {
-                flags |= REPEATED;
-            }
-        }
-        self.records.push(Record {
+        let waiting = Waiting {
             at,
             context,
             entity: change.entity.0,
             state,
-            flags,
-        });
-    }
-
-    /// Puts everything in order and keeps what is evidence.
-    pub fn finish(mut self) -> Evidence {
-        self.records
-            .sort_unstable_by_key(|record| (record.at, record.entity));
-        let (first, last) = self.covered.unwrap_or((0, 0));
-        let mut clock = LocalClock::new(self.time_zone.clone());
-        let day_of =
-            |clock: &mut LocalClock, at| clock.local_minute(at).div_euclid(MINUTES_PER_DAY);
-        let first_day = day_of(&mut clock, first);
-        let day_count = day_of(&mut clock, last) - first_day + 1;
-        let mut changes_by_day = vec![
-            0;
-            if self.covered.is_some() {
-                day_count as usize
-            } else {
-                0
-            }
-        ];
-        let mut kept: Vec<(Vec<u16>, Vec<Moment>)> = vec![Default::default(); self.entities.len()];
-        let mut before: Vec<Option<(u16, i64)>> = vec![None; self.entities.len()];
-        for record in std::mem::take(&mut self.records) {
-            if let Err(reason) = self.verdict(&record, &mut before[record.entity as usize]) {
-                self.left_out.add(reason, 1);
-                continue;
-            }
-            let minute = clock.local_minute(record.at);
-            changes_by_day[(minute.div_euclid(MINUTES_PER_DAY) - first_day) as usize] += 1;
-            let (states, moments) = &mut kept[record.entity as usize];
-            states.push(record.state);
-            moments.push(Moment {
-                minute,
-                at: record.at,
-            });
-        }
-        let days = Days::new(&clock, first, last, &changes_by_day);
-        let most = MAX_CHANGES_PER_DAY * days.lived_in().max(1);
-        let mut series = Vec::new();
-        let mut events_kept = 0;
-        for (entity, (states, moments)) in self.entities.into_iter().zip(kept) {
-            let dropped = if moments.len() > most {
-                Some(Reason::Chatty)
-            } else if noise::runs_by_itself(&moments, days.lived_in()) {
-                Some(Reason::SelfRunning)
-            } else {
-                None
-            };
-            if let Some(reason) = dropped {
-                self.left_out.add(reason, moments.len() as u64);
-                continue;
-            }
-            events_kept += moments.len() as u64;
-            series.extend(by_state(&entity, &states, &moments));
-        }
-        Evidence {
-            series,
-            days,
-            seen: self.seen,
-            kept: events_kept,
-            left_out: self.left_out,
-        }
-    }
-
-    /// Whether a change, the next of its entity, is evidence.
-    fn verdict(&self, record: &Record, before: &mut Option<(u16, i64)>) -> Result<(), Reason> {
-        if let Some(reason) = self.entities[record.entity as usize].excluded {
-            return Err(reason);
-        }
-        let previous = before.replace((record.state, record.at));
-        if record.flags & REMOVED != 0 {
-            return Err(Reason::Removed);
-        }
-        if record.flags & STARTUP != 0 {
-            return Err(Reason::Startup);
-        }
-        if record.state == GONE || record.flags & FROM_UNAVAILABLE != 0 {
-            return Err(Reason::Unavailable);
-        }
-        match previous {
-            Some((GONE, _)) => return Err(Reason::Unavailable),
-            Some((state, at)) if state == record.state || at == record.at => {
-                return Err(Reason::Repeated);
-            }
-            // Where the store knows no earlier state either, this is how things stood, not something that happened.
-            None if record.flags & KNOWN_PREVIOUS == 0 => return Err(Reason::FirstSight),
-            Some(_) | None => {}
-        }
-        if record.flags & REPEATED != 0 {
-            return Err(Reason::Repeated);
-        }
-        if record.flags & HAS_PARENT != 0
-            || (record.context != 0 && self.automated.contains(&record.context))
-        {
-            return Err(Reason::Automation);
-        }
-        Ok(())
+            flags: flags_of(change),
+        };
+        self.sorted &= self.waiting.last().is_none_or(|last| last.at <= at);
+        self.waiting.push(waiting);
     }
 }
 
-/// The number of a state of an entity, or why the entity has no states that could be habits.
-fn number_of(entity: &mut Entity, state: &str) -> Result<u16, Reason> {
+/// What about a change bears on whether it is evidence.
+fn flags_of(change: &Change<'_>) -> u8 {
+    let mut flags = if change.state.is_none() { REMOVED } else { 0 };
+    if change.startup {
+        flags |= STARTUP;
+    }
+    if change.context_parent_id.is_some() {
+        flags |= HAS_PARENT;
+    }
+    if let Some(previous) = change.previous {
+        flags |= if noise::is_gone(previous) {
+            FROM_UNAVAILABLE
+        } else {
+            KNOWN_PREVIOUS
+        };
+        if change.previous == change.state {
+            flags |= REPEATED;
+        }
+    }
+    flags
+}
+
+/// A state that has no number.
+enum Text {
+    Number(f64),
+    Free,
+}
+
+/// The number of a state of an entity, or what it is instead.
+fn number_of(entity: &mut Entity, state: &str) -> Result<u16, Text> {
     if let Some(number) = entity.states.iter().position(|known| **known == *state) {
         return Ok(number as u16);
     }
-    noise::check_state(state)?;
-    if entity.states.len() == noise::MAX_STATES {
-        return Err(Reason::FreeText);
+    if noise::is_gone(state) {
+        return Ok(GONE);
+    }
+    if let Ok(value) = state.parse::<f64>() {
+        return Err(Text::Number(value));
+    }
+    if noise::is_free_text(state) || entity.states.len() == noise::MAX_STATES {
+        return Err(Text::Free);
     }
     entity.states.push(state.into());
     Ok((entity.states.len() - 1) as u16)
 }
 
-/// One series for each state that the entity reached.
-fn by_state(entity: &Entity, states: &[u16], moments: &[Moment]) -> Vec<Series> {
-    let mut series: Vec<Series> = entity
-        .states
-        .iter()
-        .map(|state| Series {
-            entity: entity.id.clone(),
-            name: entity.name.clone(),
-            state: state.to_string(),
-            moments: Vec::new(),
-        })
-        .collect();
-    for (&state, &moment) in states.iter().zip(moments) {
-        series[usize::from(state)].moments.push(moment);
-    }
-    series.retain(|series| !series.moments.is_empty());
-    series
-}
-
-/// One instant in both times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// Minutes of the wall clock since 1970-01-01T00:00.
-    pub minute: i64,
-    /// Microseconds of UTC since 1970.
-    pub at: i64,
-}
-
-/// When one entity reached one state, in time order.
-#[derive(Debug, Clone)]
-pub struct Series {
-    /// The entity.
-    pub entity: EntityId,
-    /// Its name for people, where it is known.
-    pub name: Option<String>,
-    /// The state.
-    pub state: String,
-    /// When it was reached.
-    pub moments: Vec<Moment>,
-}
-
-/// What is left when the noise is gone.
-#[derive(Debug)]
-pub struct Evidence {
-    /// One series per entity and state.
-    pub series: Vec<Series>,
-    /// The days that they lie in.
-    pub days: Days,
-    /// Changes taken in.
-    pub seen: u64,
-    /// Changes that are evidence.
-    pub kept: u64,
-    /// The others, by reason.
-    pub left_out: LeftOut,
+/// FNV-1a with 64 bits: the same for ever on every machine, so that it can be written down. Never 0.
+fn hash(text: &str) -> u64 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash.max(1)
 }
 
 #[cfg(test)]

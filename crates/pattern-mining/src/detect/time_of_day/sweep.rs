@@ -1,6 +1,6 @@
 //! Counting days in a window that moves around the clock, in one pass over the points.
 
-use super::Point;
+use super::scan::Point;
 
 /// Bound on the probability that at least one of so many changes falls into the window: their expected number there. It holds
 /// however they hang together, also for what runs in a regular cycle and so spreads more evenly than independent changes would.

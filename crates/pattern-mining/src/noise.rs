@@ -1,11 +1,10 @@
 //! What is no evidence whatever its order: kinds of entities and kinds of states.
 
-use crate::calendar::MINUTES_PER_DAY;
 use crate::report::Reason;
-use crate::timeline::Moment;
+use crate::evidence::Moment;
 
 /// An entity that was seen in more different states than this tells a text, not a state.
-pub(super) const MAX_STATES: usize = 16;
+pub(crate) const MAX_STATES: usize = 16;
 /// A longer state is a text.
 const MAX_STATE_CHARS: usize = 40;
 
@@ -63,11 +62,17 @@ const DIAGNOSTIC: [&str; 7] = [
     "update",
 ];
 
+/// States in which a thing rests.
+const RESTING: [&str; 13] = [
+    "off", "closed", "idle", "standby", "paused", "not_home", "locked", "docked", "disarmed", "closing",
+    "stopped", "away", "auto",
+];
+/// Words in the id of an entity that follows whoever walks by, for homes whose registry does not tell device classes.
+const AMBIENT_WORDS: [&str; 4] = ["motion", "occupancy", "presence", "pir"];
+
 /// Why nothing of a domain is looked at.
-pub(super) fn check_domain(domain: &str) -> Option<Reason> {
-    if PEOPLE.contains(&domain) {
-        Some(Reason::Person)
-    } else if NOT_ACTED_UPON.contains(&domain) {
+pub(crate) fn check_domain(domain: &str) -> Option<Reason> {
+    if NOT_ACTED_UPON.contains(&domain) {
         Some(Reason::NotActedUpon)
     } else if AUTOMATED.contains(&domain) {
         Some(Reason::AutomationItself)
@@ -76,30 +81,34 @@ pub(super) fn check_domain(domain: &str) -> Option<Reason> {
     }
 }
 
-/// Why nothing of a device class is looked at.
-pub(super) fn check_device_class(class: &str) -> Option<Reason> {
-    if AMBIENT.contains(&class) {
-        Some(Reason::Ambient)
-    } else if DIAGNOSTIC.contains(&class) {
-        Some(Reason::NotActedUpon)
-    } else {
-        None
-    }
+/// Whether a domain tells where people are.
+pub(crate) fn is_person(domain: &str) -> bool {
+    PEOPLE.contains(&domain)
 }
 
-pub(super) fn is_gone(state: &str) -> bool {
+/// Whether a device class follows whoever walks by.
+pub(crate) fn is_ambient(class: &str) -> bool {
+    AMBIENT.contains(&class)
+}
+
+/// Whether the name of a sensor says that it follows whoever walks by.
+pub(crate) fn named_ambient(id: &str) -> bool {
+    id.starts_with("binary_sensor.")
+        && id.split(['.', '_']).any(|word| AMBIENT_WORDS.contains(&word))
+}
+
+/// Why nothing of a device class is looked at.
+pub(crate) fn check_device_class(class: &str) -> Option<Reason> {
+    DIAGNOSTIC.contains(&class).then_some(Reason::NotActedUpon)
+}
+
+pub(crate) fn is_gone(state: &str) -> bool {
     matches!(state, "unavailable" | "unknown" | "")
 }
 
-/// Whether a text can be a state that people would name, or why not.
-pub(super) fn check_state(state: &str) -> Result<(), Reason> {
-    if state.parse::<f64>().is_ok() {
-        Err(Reason::Numeric)
-    } else if state.chars().count() > MAX_STATE_CHARS || looks_like_an_instant(state) {
-        Err(Reason::FreeText)
-    } else {
-        Ok(())
-    }
+/// Whether a text is no state that people would name.
+pub(crate) fn is_free_text(state: &str) -> bool {
+    state.chars().count() > MAX_STATE_CHARS || looks_like_an_instant(state)
 }
 
 /// `2026-11-23T…`: timestamp sensors and buttons.
@@ -111,10 +120,15 @@ fn looks_like_an_instant(state: &str) -> bool {
         && bytes[7] == b'-'
 }
 
-/// Whether an entity is as busy in the dead of night as by day. `moments` are its changes on `days` days.
-pub(super) fn runs_by_itself(moments: &[Moment], days: usize) -> bool {
-    let is_night = |moment: &&Moment| NIGHT.contains(&moment.minute.rem_euclid(MINUTES_PER_DAY));
-    let by_night = moments.iter().filter(is_night).count();
-    moments.len() >= BUSY_CHANGES_PER_DAY * days.max(1)
-        && by_night as f64 >= NIGHT_PART * moments.len() as f64
+/// Whether a state is one in which a thing is at work.
+pub(crate) fn is_active(state: &str) -> bool {
+    !RESTING.contains(&state)
+}
+
+/// Whether an entity is as busy in the dead of night as by day. `moments` are its changes on `days` days, by state.
+pub(crate) fn runs_by_itself(moments: &[Vec<Moment>], days: usize) -> bool {
+    let is_night = |moment: &&Moment| NIGHT.contains(&moment.of_day());
+    let all = moments.iter().map(Vec::len).sum::<usize>();
+    let by_night = moments.iter().flatten().filter(is_night).count();
+    all >= BUSY_CHANGES_PER_DAY * days.max(1) && by_night as f64 >= NIGHT_PART * all as f64
 }

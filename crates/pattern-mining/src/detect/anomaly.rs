@@ -1,0 +1,183 @@
+//! Something out of the ordinary, once, and lately: left open, stuck, silent, at an unusual hour.
+//!
+//! Each entity is compared with its own past. One odd thing is no habit and cannot be repeated, so what is told must be both far out by
+//! a model of the ordinary and beyond everything that was ever seen.
+
+use crate::evidence::{Evidence, Facts, Series};
+use crate::finding::{Finding, Found};
+use crate::pattern::{Kind, Oddity};
+use crate::score::{normal_tail, poisson_tail, quartiles};
+
+use super::duration::held;
+
+/// Oddities older than this many days are no news.
+pub const RECENT_DAYS: i64 = 28;
+/// Times held that are needed to know what is ordinary.
+const MIN_TIMES: usize = 20;
+/// How many times longer than ever before.
+const BEYOND: f64 = 3.0;
+/// Shortest time that can be too long, in seconds.
+const LONG: f64 = 1_800.0;
+/// Smallest spread of the logarithm that is believed.
+const LEAST_SPREAD: f64 = 0.4;
+/// Fewest changes a day of something whose silence is remarkable.
+const SPEAKS: f64 = 2.5;
+/// Fewest whole days of silence.
+const SILENT_DAYS: usize = 3;
+/// Half width of the time of the day that is unusual, in minutes.
+const HOUR: i64 = 90;
+/// Fewest times within that window, in one night.
+const MIN_BURST: usize = 2;
+
+const DAY: i64 = 86_400_000_000;
+
+/// Looks at every entity.
+pub fn find(evidence: &Evidence) -> Found {
+    let mut found = Found::default();
+    let night = household(evidence);
+    for (index, series) in evidence.series.iter().enumerate() {
+        if !series.effect || !series.active {
+            continue;
+        }
+        found.hypotheses += 3;
+        let facts = &evidence.facts[series.entity];
+        found.findings.extend(too_long(evidence, index, series, facts));
+        found.findings.extend(silent(evidence, index, series));
+        found.findings.extend(unusual_hour(evidence, index, series, &night));
+    }
+    found
+}
+
+fn since(evidence: &Evidence) -> i64 {
+    evidence.span.1 - RECENT_DAYS * DAY
+}
+
+fn oddity(index: usize, oddity: Oddity, at: i64, p_value: f64, remark: String) -> Finding {
+    let mut finding = Finding::new(Kind::Anomaly, vec![index]);
+    finding.p_value = p_value;
+    finding.hits = 1;
+    finding.opportunities = 1;
+    finding.occurrences = vec![at];
+    finding.oddity = Some((oddity, at));
+    finding.remark = remark;
+    finding
+}
+
+/// Held far longer than ever before.
+fn too_long(evidence: &Evidence, index: usize, series: &Series, facts: &Facts) -> Option<Finding> {
+    let state = facts.states.iter().position(|state| *state == series.state)?;
+    let times = held(facts, state as u16, evidence.span.1);
+    if times.len() < MIN_TIMES {
+        return None;
+    }
+    let longest = (0..times.len()).max_by(|&a, &b| times[a].seconds.total_cmp(&times[b].seconds))?;
+    let odd = times[longest];
+    let mut others: Vec<f64> = times
+        .iter()
+        .enumerate()
+        .filter(|&(place, time)| place != longest && time.seconds > 0.0 && !time.lasts)
+        .map(|(_, time)| time.seconds.ln())
+        .collect();
+    let (low, middle, high) = quartiles(&mut others);
+    let before = others.last().copied().unwrap_or(0.0).exp();
+    if odd.from < since(evidence) || odd.seconds < LONG || odd.seconds < BEYOND * before {
+        return None;
+    }
+    // The quarter points of a normal distribution lie 1.35 standard deviations apart.
+    let spread = ((high - low) / 1.35).max(LEAST_SPREAD);
+    let p_value = normal_tail((odd.seconds.ln() - middle) / spread) * times.len() as f64;
+    let opening = facts.id.starts_with("binary_sensor.") || facts.id.starts_with("cover.");
+    let kind = if opening { Oddity::LeftOpen } else { Oddity::StuckOn };
+    let remark = format!(
+        "for {}, usually {}, never more than {}",
+        crate::sentence::span(odd.seconds),
+        crate::sentence::span(middle.exp()),
+        crate::sentence::span(before)
+    );
+    Some(oddity(index, kind, odd.from, p_value.min(1.0), remark))
+}
+
+/// Something that speaks every day, and did not for days on which others did.
+fn silent(evidence: &Evidence, index: usize, series: &Series) -> Option<Finding> {
+    let days = &evidence.days;
+    let mut spoke = vec![false; days.len()];
+    for moment in &series.moments {
+        if let Some(day) = days.index(moment.day()) {
+            spoke[day] = true;
+        }
+    }
+    let lived: Vec<usize> = (0..days.len()).filter(|&day| days.lived_at(days.day_at(day) * 1440)).collect();
+    let mut longest: &[usize] = &[];
+    // The last day of the data is not whole.
+    for run in lived[..lived.len().saturating_sub(1)].chunk_by(|&a, &b| spoke[a] == spoke[b]) {
+        if !spoke[run[0]] && run.len() > longest.len() {
+            longest = run;
+        }
+    }
+    let others = lived.len() - longest.len();
+    let loud = lived.iter().filter(|&&day| spoke[day]).count();
+    let first = *longest.first()?;
+    let at = days.micros_at(first, 0);
+    if longest.len() < SILENT_DAYS
+        || at < since(evidence)
+        || (series.moments.len() as f64) < SPEAKS * others as f64
+        || series.moments[0].at > at
+    {
+        return None;
+    }
+    let quiet = ((others - loud) as f64 + 1.0) / (others as f64 + 2.0);
+    let p_value = quiet.powi(longest.len() as i32) * lived.len() as f64;
+    let remark = format!("for {} days, otherwise on {loud} of {others}", longest.len());
+    Some(oddity(index, Oddity::Silent, at, p_value.min(1.0), remark))
+}
+
+/// Share of what people do in the home that falls into each minute's window, all entities together.
+fn household(evidence: &Evidence) -> Vec<f64> {
+    let mut by_minute = vec![0.0_f64; 1440];
+    let mut all = 0.0;
+    for series in evidence.series.iter().filter(|series| series.effect) {
+        for moment in &series.moments {
+            by_minute[moment.of_day() as usize] += 1.0;
+            all += 1.0;
+        }
+    }
+    let mut sum: f64 = (-HOUR..=HOUR).map(|minute| by_minute[minute.rem_euclid(1440) as usize]).sum();
+    (0..1440_i64)
+        .map(|minute| {
+            let share = (sum + 1.0) / (all + 1.0);
+            sum += by_minute[(minute + HOUR + 1).rem_euclid(1440) as usize];
+            sum -= by_minute[(minute - HOUR).rem_euclid(1440) as usize];
+            share
+        })
+        .collect()
+}
+
+/// Several times in one night at an hour at which neither this nor the household is ever awake.
+fn unusual_hour(evidence: &Evidence, index: usize, series: &Series, household: &[f64]) -> Option<Finding> {
+    let lived = evidence.days.lived_in().max(1) as f64;
+    let a_day = series.moments.len() as f64 / lived;
+    let moments = &series.moments;
+    let mut best: Option<Finding> = None;
+    for (place, first) in moments.iter().enumerate() {
+        if first.at < since(evidence) {
+            continue;
+        }
+        let burst = moments[place..]
+            .iter()
+            .take_while(|moment| moment.minute - first.minute <= HOUR)
+            .count();
+        let near = |moment: &&crate::evidence::Moment| {
+            super::time_of_day::apart(moment.of_day(), first.of_day()) <= HOUR
+        };
+        if burst < MIN_BURST || moments.iter().filter(near).count() > burst {
+            continue;
+        }
+        let expected = a_day * household[first.of_day() as usize];
+        let p_value = poisson_tail(burst as u32, expected) * lived;
+        if best.as_ref().is_none_or(|best| p_value < best.p_value) {
+            let remark = format!("{burst} times, and never at that hour on {lived} other days");
+            best = Some(oddity(index, Oddity::UnusualHour, first.at, p_value.min(1.0), remark));
+        }
+    }
+    best
+}

@@ -1,0 +1,136 @@
+//! A state is held for a typical time, then ended by hand.
+//!
+//! Times that people hold things for spread over a factor of three or more; a habit keeps to within a sixth. The window of
+//! that width that holds most of the times is compared with what a log-normal of the smallest ordinary spread would put there.
+
+use crate::evidence::{Evidence, Facts};
+use crate::finding::{Finding, Found};
+use crate::noise;
+use crate::pattern::Kind;
+use crate::score::{binomial_tail, quartiles, wilson_lower};
+
+/// Half width of the window: a factor.
+const FACTOR: f64 = 1.18;
+/// Standard deviation of the logarithm of ordinary times: with 0.5 two thirds lie within a factor of 1.65.
+const ORDINARY: f64 = 0.5;
+/// Fewest times held.
+const MIN_TIMES: usize = 10;
+/// Fewest distinct days.
+const MIN_DAYS: usize = 5;
+/// Smallest share of the times that lie in the window.
+const MIN_SHARE: f64 = 0.6;
+/// Smallest lower bound (Wilson, 95 %) of that share.
+const MIN_SHARE_LOWER: f64 = 0.5;
+/// Shortest typical time, in seconds.
+const SHORTEST: f64 = 60.0;
+/// Quarter points closer than this part of the median are a timer, not a person.
+const TIMER: f64 = 0.01;
+
+/// A state held from one instant to another.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    /// Since when, in microseconds.
+    pub from: i64,
+    /// For how long, in seconds.
+    pub seconds: f64,
+    /// People began and ended it.
+    pub by_hand: bool,
+    /// It still lasts when the data end.
+    pub lasts: bool,
+}
+
+/// Every time that an entity held a state, without those that a lost connection cut or a repeated state makes doubtful.
+pub fn held(facts: &Facts, state: u16, end: i64) -> Vec<Held> {
+    let mut times = Vec::new();
+    for (place, step) in facts.steps.iter().enumerate() {
+        if step.state != state {
+            continue;
+        }
+        let fresh = place > 0 && facts.steps[place - 1].state != state;
+        match facts.steps.get(place + 1) {
+            Some(next) if next.state == state || usize::from(next.state) >= facts.states.len() => {}
+            Some(next) if fresh => times.push(Held {
+                from: step.at,
+                seconds: (next.at - step.at) as f64 / 1e6,
+                by_hand: step.evidence && next.evidence,
+                lasts: false,
+            }),
+            None if fresh => times.push(Held {
+                from: step.at,
+                seconds: (end - step.at) as f64 / 1e6,
+                by_hand: step.evidence,
+                lasts: true,
+            }),
+            _ => {}
+        }
+    }
+    times
+}
+
+/// Looks for typical times in every state in which something is at work.
+pub fn find(evidence: &Evidence) -> Found {
+    let mut found = Found::default();
+    for (index, series) in evidence.series.iter().enumerate() {
+        if !series.effect || !series.active || !noise::is_active(&series.state) {
+            continue;
+        }
+        let facts = &evidence.facts[series.entity];
+        let Some(state) = facts.states.iter().position(|state| *state == series.state) else {
+            continue;
+        };
+        let mut times = held(facts, state as u16, evidence.span.1);
+        times.retain(|time| time.by_hand && !time.lasts && time.seconds > 0.0);
+        if times.len() >= MIN_TIMES {
+            found.hypotheses += 1;
+            found.findings.extend(typical(evidence, index, &times));
+        }
+    }
+    found
+}
+
+fn typical(evidence: &Evidence, index: usize, times: &[Held]) -> Option<Finding> {
+    let mut sorted: Vec<f64> = times.iter().map(|time| time.seconds.ln()).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let width = 2.0 * FACTOR.ln();
+    let mut end = 0;
+    let mut best = (0, 0);
+    for start in 0..sorted.len() {
+        while end < sorted.len() && sorted[end] - sorted[start] <= width {
+            end += 1;
+        }
+        if end - start > best.1 - best.0 {
+            best = (start, end);
+        }
+    }
+    let mut inside: Vec<f64> = sorted[best.0..best.1].iter().map(|ln| ln.exp()).collect();
+    let (low, middle, high) = quartiles(&mut inside);
+    let (hits, trials) = (inside.len() as u32, sorted.len() as u32);
+    let chance = width / (ORDINARY * (2.0 * std::f64::consts::PI).sqrt());
+    let is_in = |time: &&Held| (time.seconds.ln() - middle.ln()).abs() <= width / 2.0;
+    let mut days: Vec<i64> = times
+        .iter()
+        .filter(is_in)
+        .map(|time| evidence.moment(time.from).day())
+        .collect();
+    days.dedup();
+    let kept = f64::from(hits) / f64::from(trials) >= MIN_SHARE
+        && wilson_lower(trials, hits) >= MIN_SHARE_LOWER
+        && days.len() >= MIN_DAYS
+        && middle >= SHORTEST
+        && high - low >= TIMER * middle;
+    if !kept {
+        return None;
+    }
+    let mut finding = Finding::new(Kind::Duration, vec![index]);
+    // Every time could have begun the window.
+    finding.p_value = (binomial_tail(trials, hits, chance) * f64::from(trials)).min(1.0);
+    finding.hits = hits;
+    finding.opportunities = trials;
+    finding.expected = chance * f64::from(trials);
+    finding.minutes = Some(middle / 60.0);
+    finding.delay = Some((low, middle, high));
+    let (inside, outside): (Vec<&Held>, Vec<&Held>) = times.iter().partition(|time| is_in(time));
+    finding.occurrences = inside.iter().map(|time| time.from).collect();
+    finding.misses = outside.iter().map(|time| time.from).collect();
+    Some(finding)
+}

@@ -1,0 +1,100 @@
+//! What a time of the day is measured from: the clock, the sun, or a clock that is a little faster or slower every week.
+
+use jiff::Timestamp;
+
+use crate::evidence::Evidence;
+use crate::pattern::SunEvent;
+
+/// Weekly drifts that are tried, in minutes.
+const DRIFTS: [i64; 6] = [-14, -8, -4, 4, 8, 14];
+/// Fewest days in which a drift or the sun can be told from a standstill.
+const MIN_DAYS: usize = 28;
+
+/// A measure of the time of the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame {
+    /// The wall clock.
+    Clock,
+    /// Minutes after the sun's moment.
+    Sun(SunEvent),
+    /// The wall clock, moving by so many minutes a week.
+    Drift(i64),
+}
+
+/// A measure, as minutes by which each day's clock is ahead of the last day's.
+#[derive(Debug, Clone)]
+pub struct Shifts {
+    /// The measure.
+    pub frame: Frame,
+    /// For each day, in minutes.
+    pub by_day: Vec<i64>,
+    /// Local minute of the sun's moment on the last day; 0 for the others.
+    pub anchor: i64,
+}
+
+/// The measures of a run.
+#[derive(Debug)]
+pub struct Frames(Vec<Shifts>);
+
+impl Frames {
+    /// The clock first, then the others, where there are days enough for them.
+    pub fn new(evidence: &Evidence) -> Self {
+        let days = evidence.days.len();
+        let mut frames = vec![Shifts {
+            frame: Frame::Clock,
+            by_day: vec![0; days],
+            anchor: 0,
+        }];
+        if days >= MIN_DAYS {
+            frames.extend(
+                [SunEvent::Sunrise, SunEvent::Sunset]
+                    .into_iter()
+                    .filter_map(|event| sun(evidence, event)),
+            );
+            let drift = |weekly: i64| Shifts {
+                frame: Frame::Drift(weekly),
+                by_day: (0..days as i64)
+                    .map(|day| (weekly * (day + 1 - days as i64)).div_euclid(7))
+                    .collect(),
+                anchor: 0,
+            };
+            frames.extend(DRIFTS.into_iter().map(drift));
+        }
+        Self(frames)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Shifts> {
+        self.0.iter()
+    }
+}
+
+/// The sun's moment of each day; none where it is missing on some, as in the far north.
+fn sun(evidence: &Evidence, event: SunEvent) -> Option<Shifts> {
+    let mut clock = evidence.clock.clone();
+    let minutes: Option<Vec<i64>> = (0..evidence.days.len())
+        .map(|index| {
+            let day = evidence.days.day_at(index);
+            let utc = evidence.place.minute_utc(day, event)?;
+            let micros = (day * 1440) * 60_000_000 + (utc * 60e6) as i64;
+            Timestamp::from_microsecond(micros).ok()?;
+            Some(clock.local_minute(micros) - day * 1440)
+        })
+        .collect();
+    let minutes = minutes?;
+    let anchor = *minutes.last()?;
+    Some(Shifts {
+        frame: Frame::Sun(event),
+        by_day: minutes.into_iter().map(|minute| minute - anchor).collect(),
+        anchor,
+    })
+}

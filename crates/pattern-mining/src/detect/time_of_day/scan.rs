@@ -1,0 +1,306 @@
+//! One series in one day class, span and measure, laid out on the circle of the day, and the test of its windows.
+
+use std::ops::Range;
+
+use crate::calendar::{Days, MINUTES_PER_DAY};
+use crate::evidence::{Moment, Series};
+use crate::finding::{ClockTime, Finding};
+use crate::pattern::{DaySet, Kind, Status};
+use crate::score::{binomial_tail, wilson_lower};
+
+use super::frame::{Frame, Shifts};
+use super::sweep::{Sweep, at_least_one};
+use super::{MIN_DAYS, WINDOWS};
+
+/// Smallest share of the days on which it must have happened.
+pub const MIN_SHARE: f64 = 0.55;
+/// Smallest lower bound (Wilson, 95 %) of that share.
+pub const MIN_SHARE_LOWER: f64 = 0.35;
+/// Smallest share of the days that chance leaves open on which it must have happened: 0 is chance, 1 is every day.
+pub const MIN_ABOVE_CHANCE: f64 = 0.5;
+/// Largest standard deviation in half widths of the window. An even spread over the window has 0.58: a habit has a middle.
+pub const MAX_SPREAD: f64 = 0.48;
+
+/// Half width of the neighbourhood that a window is compared with, in minutes.
+const NEIGHBOURHOOD: i64 = 180;
+/// Minutes on each side of the window whose density is also taken for chance.
+const FLANK: i64 = 60;
+/// Windows above this probability are not worth a closer look; the correction for all windows alone takes them above 1.
+const WORTH_A_LOOK: f64 = 1e-3;
+/// Latest hits that say where a habit is now.
+const LATEST_HITS: usize = 12;
+/// A habit is over when it was missed so often in a row that chance would do it this rarely …
+const SILENCE: f64 = 1e-3;
+/// … and at least this many times.
+const MIN_SILENT_DAYS: u32 = 5;
+/// Share of the days with a hit in the widest window, from which on a series is worth a look.
+const WORTH_A_SHARE: f64 = 0.35;
+
+/// A change as seen from one day: minutes from its midnight, before it and after its end as far as a neighbourhood reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Point {
+    pub(super) minute: i64,
+    pub(super) day: usize,
+    moment: usize,
+}
+
+pub(super) struct Scan<'a> {
+    moments: &'a [Moment],
+    days: &'a Days,
+    class: DaySet,
+    span: Range<usize>,
+    shifts: &'a Shifts,
+    points: Vec<Point>,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(
+        series: &'a Series,
+        days: &'a Days,
+        class: DaySet,
+        span: Range<usize>,
+        shifts: &'a Shifts,
+    ) -> Self {
+        let reach = NEIGHBOURHOOD + 1;
+        let moments = &series.moments;
+        let mut points = Vec::with_capacity(moments.len());
+        for (moment, at) in moments.iter().enumerate() {
+            let (day, minute) = (at.day(), at.of_day());
+            // 23:55 is also five minutes before the next day, 00:05 also five minutes after the end of the day before.
+            for (day, minute) in [
+                (day, minute),
+                (day + 1, minute - MINUTES_PER_DAY),
+                (day - 1, minute + MINUTES_PER_DAY),
+            ] {
+                let Some(day) = days
+                    .index(day)
+                    .filter(|day| span.contains(day) && days.counts(*day, class))
+                else {
+                    continue;
+                };
+                let minute = minute - shifts.by_day[day];
+                if minute >= -reach && minute < MINUTES_PER_DAY + reach {
+                    points.push(Point {
+                        minute,
+                        day,
+                        moment,
+                    });
+                }
+            }
+        }
+        points.sort_unstable();
+        Self {
+            moments,
+            days,
+            class,
+            span,
+            shifts,
+            points,
+        }
+    }
+
+    /// Whether any window could pass, as a look at the widest ones tells.
+    pub(super) fn is_worth_a_look(&self) -> bool {
+        let days = self.days_of_class();
+        let enough = f64::from(MIN_DAYS).max(WORTH_A_SHARE * days as f64);
+        let (half_width, step) = WINDOWS[WINDOWS.len() - 1];
+        let mut window = Sweep::new(&self.points, self.days.len(), half_width);
+        (0..MINUTES_PER_DAY).step_by(step as usize).any(|centre| {
+            window.move_to(centre);
+            f64::from(window.days) >= enough
+        })
+    }
+
+    fn days_of_class(&self) -> usize {
+        self.span
+            .clone()
+            .filter(|&day| self.days.counts(day, self.class))
+            .count()
+    }
+
+    /// Points within `from..=until` minutes.
+    fn between(&self, from: i64, until: i64) -> &[Point] {
+        let start = self.points.partition_point(|point| point.minute < from);
+        let end = self.points.partition_point(|point| point.minute <= until);
+        &self.points[start..end]
+    }
+
+    /// Days of the class on which something could have been seen at this minute, within a range of days.
+    fn possible(&self, minute: i64, range: Range<usize>) -> Vec<usize> {
+        range
+            .filter(|&day| {
+                self.days
+                    .could_happen(day, self.class, minute + self.shifts.by_day[day])
+            })
+            .collect()
+    }
+
+    /// Windows that are better than chance at first sight: against an even spread over the neighbourhood.
+    pub(super) fn shortlist(&self) -> Vec<(i64, i64)> {
+        let mut worth = Vec::new();
+        let enough = f64::from(MIN_DAYS).max(MIN_SHARE * (self.days_of_class() as f64 - 2.0));
+        for (half_width, step) in WINDOWS {
+            let share = (2 * half_width + 1) as f64 / (2 * NEIGHBOURHOOD + 1) as f64;
+            let mut window = Sweep::new(&self.points, self.days.len(), half_width);
+            let mut around = Sweep::new(&self.points, self.days.len(), NEIGHBOURHOOD);
+            for centre in (0..MINUTES_PER_DAY).step_by(step as usize) {
+                window.move_to(centre);
+                if f64::from(window.days) < enough {
+                    continue;
+                }
+                around.move_to(centre);
+                let expected = around.expected(share);
+                let chance = expected / f64::from(around.days);
+                if binomial_tail(around.days, window.days, chance) < WORTH_A_LOOK {
+                    worth.push((centre, half_width));
+                }
+            }
+        }
+        worth
+    }
+
+    /// The full test of one window. `None` where it fails; the p-value of what passes is not yet corrected for the scan.
+    pub(super) fn examine(&self, centre: i64, half_width: i64) -> Option<Finding> {
+        let inside = self.between(centre - half_width, centre + half_width);
+        let hit_points = one_a_day(inside, centre);
+        let hits = hit_points.len() as u32;
+        let possible = self.possible(centre, self.span.clone());
+        let opportunities = (possible.len() as u32).max(hits);
+        let share = f64::from(hits) / f64::from(opportunities);
+        if hits < MIN_DAYS
+            || share < MIN_SHARE
+            || wilson_lower(opportunities, hits) < MIN_SHARE_LOWER
+        {
+            return None;
+        }
+        let (p_value, expected) = self.by_chance(centre, half_width, hits);
+        let above = (f64::from(hits) - expected) / (f64::from(opportunities) - expected).max(1e-9);
+        if above < MIN_ABOVE_CHANCE || p_value >= WORTH_A_LOOK {
+            return None;
+        }
+        let (minute, spread) = self.now(&hit_points);
+        if spread > MAX_SPREAD * half_width as f64 {
+            return None;
+        }
+        let hit_days: Vec<usize> = hit_points.iter().map(|point| point.day).collect();
+        let mut finding = Finding::new(Kind::TimeOfDay, Vec::new());
+        finding.p_value = p_value;
+        finding.hits = hits;
+        finding.opportunities = opportunities;
+        finding.expected = expected;
+        finding.days = Some(self.class);
+        finding.occurrences = hit_points
+            .iter()
+            .map(|point| self.moments[point.moment].at)
+            .collect();
+        finding.misses = self.missed(&possible, &hit_days, centre);
+        finding.status = self.status(&hit_days, centre);
+        finding.clock = Some(ClockTime {
+            minute: minute.rem_euclid(MINUTES_PER_DAY),
+            centre,
+            half_width,
+            spread,
+            frame: self.shifts.frame,
+        });
+        Some(finding)
+    }
+
+    /// The middle of the days on which it was due and did not happen.
+    fn missed(&self, possible: &[usize], hit_days: &[usize], centre: i64) -> Vec<i64> {
+        let missed = possible.iter().filter(|day| !hit_days.contains(day));
+        missed
+            .map(|&day| {
+                let minute = centre + self.shifts.by_day[day];
+                self.days.micros_at(day, minute)
+            })
+            .collect()
+    }
+
+    /// Probability of so many hits by chance, and how many chance makes.
+    fn by_chance(&self, centre: i64, half_width: i64, hits: u32) -> (f64, f64) {
+        let mut by_day = vec![0_u32; self.days.len()];
+        let around = self.between(centre - NEIGHBOURHOOD, centre + NEIGHBOURHOOD);
+        for point in around {
+            by_day[point.day] += 1;
+        }
+        let chance = self.chance(centre, half_width, around.len());
+        let active = by_day.iter().filter(|&&changes| changes > 0).count() as u32;
+        let expected: f64 = by_day
+            .iter()
+            .map(|&changes| at_least_one(chance, changes))
+            .sum();
+        (
+            binomial_tail(active, hits, expected / f64::from(active.max(1))),
+            expected,
+        )
+    }
+
+    /// Chance that one change of the neighbourhood falls into the window.
+    fn chance(&self, centre: i64, half_width: i64, around: usize) -> f64 {
+        let width = (2 * half_width + 1) as f64;
+        let even = width / (2 * NEIGHBOURHOOD + 1) as f64;
+        let density = |from: i64, until: i64| {
+            self.between(from, until).len() as f64 / (until - from + 1) as f64
+        };
+        let (left, right) = (centre - half_width, centre + half_width);
+        let sides = [
+            density(left - FLANK, left - 1),
+            density(right + 1, right + FLANK),
+            density(centre - NEIGHBOURHOOD, left - 1),
+            density(right + 1, centre + NEIGHBOURHOOD),
+        ];
+        let densest = sides.into_iter().fold(0.0, f64::max) * width / around.max(1) as f64;
+        even.max(densest).min(0.99)
+    }
+
+    /// Where it is in its life, from the days with a hit.
+    fn status(&self, hit_days: &[usize], centre: i64) -> Status {
+        let (Some(&first), Some(&last)) = (hit_days.first(), hit_days.last()) else {
+            return Status::Stopped;
+        };
+        let silent = self.possible(centre, last + 1..self.days.len()).len() as u32;
+        let alive = self.possible(centre, first..last + 1).len().max(hit_days.len());
+        let missed = 1.0 - hit_days.len() as f64 / (alive + 1) as f64;
+        let by_chance = missed.powi(silent as i32);
+        if silent >= MIN_SILENT_DAYS && by_chance < SILENCE {
+            return Status::Stopped;
+        }
+        if silent >= 3 && by_chance < 0.05 {
+            return Status::Paused;
+        }
+        if matches!(self.shifts.frame, Frame::Drift(_)) {
+            return Status::Drifting;
+        }
+        crate::life::young(self.possible(centre, 0..first).len(), first, self.days.len())
+            .unwrap_or(Status::Active)
+    }
+
+    /// Where the habit is now, and how far it strays.
+    fn now(&self, hits: &[Point]) -> (i64, f64) {
+        let latest = &hits[hits.len().saturating_sub(LATEST_HITS)..];
+        let mut minutes: Vec<i64> = latest.iter().map(|point| point.minute).collect();
+        minutes.sort_unstable();
+        let middle = minutes[minutes.len() / 2];
+        let mean = hits.iter().map(|point| point.minute as f64).sum::<f64>() / hits.len() as f64;
+        let variance = hits
+            .iter()
+            .map(|point| (point.minute as f64 - mean).powi(2))
+            .sum::<f64>()
+            / hits.len() as f64;
+        // A habit of certain days keeps to the day that its window was counted on, even where its middle lies past midnight.
+        let minute = if self.class == DaySet::ALL {
+            middle
+        } else {
+            middle.clamp(0, MINUTES_PER_DAY - 1)
+        };
+        (minute, variance.sqrt())
+    }
+}
+
+/// The point of each day that lies nearest to the centre, by day.
+fn one_a_day(points: &[Point], centre: i64) -> Vec<Point> {
+    let mut nearest: Vec<Point> = points.to_vec();
+    nearest.sort_unstable_by_key(|point| (point.day, (point.minute - centre).abs()));
+    nearest.dedup_by_key(|point| point.day);
+    nearest
+}

@@ -1,0 +1,332 @@
+//! What is left when the noise is gone, laid out for the detectors.
+
+use std::collections::HashMap;
+
+use common::entity::domain_of;
+
+use crate::calendar::{Days, LocalClock, MINUTES_PER_DAY};
+use crate::mine::Settings;
+use crate::noise;
+use crate::report::{LeftOut, Reason};
+use crate::sun::Place;
+use crate::timeline::{EVIDENCE, Record, Sample, Timeline};
+
+mod echo;
+
+/// An entity with more changes a day than this, on average, has no single moments that people would call a habit.
+pub const MAX_CHANGES_PER_DAY: usize = 60;
+
+/// One instant in both times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Minutes of the wall clock since 1970-01-01T00:00.
+    pub minute: i64,
+    /// Microseconds of UTC since 1970.
+    pub at: i64,
+}
+
+impl Moment {
+    /// The local day, in days since 1970.
+    pub const fn day(self) -> i64 {
+        self.minute.div_euclid(MINUTES_PER_DAY)
+    }
+
+    /// The minute of the local day.
+    pub const fn of_day(self) -> i64 {
+        self.minute.rem_euclid(MINUTES_PER_DAY)
+    }
+}
+
+/// When one entity reached one state, in time order.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Position of its entity.
+    pub entity: usize,
+    /// The state.
+    pub state: String,
+    /// The state is one in which the thing is at work: on, open, playing; not off, closed, idle.
+    pub active: bool,
+    /// It may set something off.
+    pub trigger: bool,
+    /// It may be what people do.
+    pub effect: bool,
+    /// When it was reached.
+    pub moments: Vec<Moment>,
+}
+
+/// A change of state of an entity, evidence or not.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// Microseconds of UTC since 1970.
+    pub at: i64,
+    /// Number of the state among the entity's states; `u16::MAX` is unavailable.
+    pub state: u16,
+    /// People or devices did it by themselves.
+    pub evidence: bool,
+}
+
+/// What is known of an entity, and everything that it did.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// `domain.object_id`.
+    pub id: String,
+    /// The name that people see.
+    pub name: Option<String>,
+    /// Its area.
+    pub area: Option<String>,
+    /// Its device.
+    pub device: Option<String>,
+    /// Its device class.
+    pub class: Option<String>,
+    /// Its members, for a group: positions of entities.
+    pub members: Vec<usize>,
+    /// It follows whoever walks by.
+    pub ambient: bool,
+    /// It tells where somebody is.
+    pub person: bool,
+    /// Its states, by number.
+    pub states: Vec<String>,
+    /// Everything that it did, in time order; empty where nothing of it is looked at.
+    pub steps: Vec<Step>,
+    /// Why none of it is evidence.
+    pub left_out: Option<Reason>,
+    /// Its measurements, in time order.
+    pub samples: Vec<(i64, f32)>,
+}
+
+/// What the detectors look at.
+#[derive(Debug)]
+pub struct Evidence {
+    /// The entities.
+    pub facts: Vec<Facts>,
+    /// One series per entity and state.
+    pub series: Vec<Series>,
+    /// The days that they lie in.
+    pub days: Days,
+    /// The home's wall clock.
+    pub clock: LocalClock,
+    /// Where the home is.
+    pub place: Place,
+    /// First and last instant, in microseconds.
+    pub span: (i64, i64),
+    /// Changes taken in.
+    pub seen: u64,
+    /// Changes that are evidence.
+    pub kept: u64,
+    /// The others, by reason.
+    pub left_out: LeftOut,
+}
+
+impl Evidence {
+    /// Lays out what a timeline knows.
+    pub fn new(timeline: &Timeline, settings: &Settings) -> Self {
+        let tail = timeline.tail();
+        let records = || timeline.records.iter().chain(&tail);
+        let span = timeline.covered.unwrap_or((0, 0));
+        let mut clock = LocalClock::new(timeline.time_zone.clone());
+        let mut left_out = timeline.left_out.clone();
+        let mut facts = facts(timeline, settings);
+        let mut counts = vec![0_usize; facts.len()];
+        for record in records() {
+            counts[record.entity as usize] += 1;
+        }
+        for (facts, &count) in facts.iter_mut().zip(&counts) {
+            facts.steps.reserve_exact(count);
+        }
+        let days = lay_out(&mut facts, records(), timeline, &mut clock, &mut left_out);
+        for sample in timeline.samples.iter().copied() {
+            let Sample { at, entity, value } = sample;
+            facts[entity as usize].samples.push((at, value));
+        }
+        for facts in &mut facts {
+            facts.samples.sort_by_key(|&(at, _)| at);
+        }
+        let echoes = echo::silence(&mut facts);
+        left_out.add(Reason::Echo, echoes);
+        let mut kept = 0;
+        let mut series = Vec::new();
+        for index in 0..facts.len() {
+            let moments = moments_of(&facts[index], &mut clock);
+            let count = moments.iter().map(Vec::len).sum::<usize>();
+            facts[index].left_out = facts[index]
+                .left_out
+                .or_else(|| unfit(&moments, count, days.lived_in()));
+            if let Some(reason) = facts[index].left_out {
+                left_out.add(reason, count as u64);
+            } else {
+                kept += count as u64;
+                series.extend(by_state(index, &facts[index], moments));
+            }
+        }
+        Self {
+            facts,
+            series,
+            days,
+            clock,
+            place: timeline.place,
+            span,
+            seen: timeline.seen,
+            kept,
+            left_out,
+        }
+    }
+
+    /// The entity of a series.
+    pub fn facts_of(&self, series: usize) -> &Facts {
+        &self.facts[self.series[series].entity]
+    }
+
+    /// Whether two entities are one thing: of one device, or group and member.
+    pub fn related(&self, a: usize, b: usize) -> bool {
+        let (one, other) = (&self.facts[a], &self.facts[b]);
+        a == b
+            || (one.device.is_some() && one.device == other.device)
+            || one.members.contains(&b)
+            || other.members.contains(&a)
+    }
+
+    /// The local day and minute of an instant.
+    pub fn moment(&self, at: i64) -> Moment {
+        let mut clock = self.clock.clone();
+        Moment {
+            minute: clock.local_minute(at),
+            at,
+        }
+    }
+}
+
+impl Facts {
+    /// The state at an instant; none before the first change and while it is unavailable.
+    pub fn state_at(&self, at: i64) -> Option<u16> {
+        let next = self.steps.partition_point(|step| step.at <= at);
+        let state = self.steps[..next].last()?.state;
+        (usize::from(state) < self.states.len()).then_some(state)
+    }
+
+    /// The last measurement before an instant.
+    pub fn value_at(&self, at: i64) -> Option<f32> {
+        let next = self.samples.partition_point(|&(when, _)| when <= at);
+        self.samples[..next].last().map(|&(_, value)| value)
+    }
+}
+
+fn facts(timeline: &Timeline, settings: &Settings) -> Vec<Facts> {
+    let index: HashMap<&str, usize> = timeline
+        .entities
+        .iter()
+        .enumerate()
+        .map(|(index, entity)| (entity.id.as_str(), index))
+        .collect();
+    let entities = timeline.entities.iter();
+    let of = |entity: &crate::timeline::Entity| {
+        let domain = domain_of(&entity.id);
+        let person = noise::is_person(domain);
+        let members: Vec<usize> = entity
+            .members
+            .iter()
+            .filter_map(|member| index.get(member.as_str()).copied())
+            .collect();
+        let left_out = if entity.excluded.is_some() {
+            entity.excluded
+        } else if settings.silences(&entity.id, entity.area.as_deref()) {
+            Some(Reason::Silenced)
+        } else if person && !settings.people {
+            Some(Reason::Person)
+        } else if entity.members.is_empty() {
+            None
+        } else {
+            Some(Reason::Group)
+        };
+        Facts {
+            id: entity.id.clone(),
+            name: entity.name.clone(),
+            area: entity.area.clone(),
+            device: entity.device.clone(),
+            class: entity.class.clone(),
+            members,
+            ambient: entity.ambient,
+            person,
+            states: entity.states.iter().map(ToString::to_string).collect(),
+            steps: Vec::new(),
+            left_out,
+            samples: Vec::new(),
+        }
+    };
+    entities.map(of).collect()
+}
+
+/// Gives every entity its steps, and finds out which days were lived in.
+fn lay_out<'a>(
+    facts: &mut [Facts],
+    records: impl Iterator<Item = &'a Record>,
+    timeline: &Timeline,
+    clock: &mut LocalClock,
+    left_out: &mut LeftOut,
+) -> Days {
+    let (first, last) = timeline.covered.unwrap_or((0, 0));
+    let first_day = clock.local_minute(first).div_euclid(MINUTES_PER_DAY);
+    let last_day = clock.local_minute(last).div_euclid(MINUTES_PER_DAY);
+    let days = if timeline.covered.is_some() {
+        (last_day - first_day + 1) as usize
+    } else {
+        0
+    };
+    let mut changes_by_day = vec![0; days];
+    for record in records {
+        let facts = &mut facts[record.entity as usize];
+        let evidence = record.why == EVIDENCE;
+        if !evidence && let Some(reason) = Reason::from_code(record.why) {
+            left_out.add(reason, 1);
+        }
+        // Removed and added again, or twice the same: not a step.
+        facts.steps.push(Step {
+            at: record.at,
+            state: record.state,
+            evidence,
+        });
+        if evidence && facts.left_out != Some(Reason::Person) {
+            let day = clock.local_minute(record.at).div_euclid(MINUTES_PER_DAY);
+            changes_by_day[(day - first_day) as usize] += 1;
+        }
+    }
+    Days::new(clock, first, last, &changes_by_day)
+}
+
+/// The moments that are evidence, by number of their state.
+fn moments_of(facts: &Facts, clock: &mut LocalClock) -> Vec<Vec<Moment>> {
+    let mut moments = vec![Vec::new(); facts.states.len()];
+    for step in facts.steps.iter().filter(|step| step.evidence) {
+        moments[usize::from(step.state)].push(Moment {
+            minute: clock.local_minute(step.at),
+            at: step.at,
+        });
+    }
+    moments
+}
+
+/// Why an entity with these moments is no evidence.
+fn unfit(moments: &[Vec<Moment>], count: usize, days: usize) -> Option<Reason> {
+    if count > MAX_CHANGES_PER_DAY * days.max(1) {
+        Some(Reason::Chatty)
+    } else if noise::runs_by_itself(moments, days) {
+        Some(Reason::SelfRunning)
+    } else {
+        None
+    }
+}
+
+/// One series for each state that the entity reached.
+fn by_state(entity: usize, facts: &Facts, moments: Vec<Vec<Moment>>) -> Vec<Series> {
+    let states = facts.states.iter().zip(moments);
+    states
+        .filter(|(_, moments)| !moments.is_empty())
+        .map(|(state, moments)| Series {
+            entity,
+            active: noise::is_active(state),
+            state: state.clone(),
+            trigger: true,
+            effect: !facts.ambient && !facts.person,
+            moments,
+        })
+        .collect()
+}

@@ -1,0 +1,123 @@
+//! One habit, one pattern: folds what another pattern explains.
+
+use std::collections::HashSet;
+
+use crate::detect::link::Link;
+use crate::detect::{pair, routine, scene, sequence};
+use crate::evidence::Evidence;
+use crate::finding::Finding;
+use crate::pattern::{Oddity, Status};
+
+mod clock;
+mod explain;
+
+/// What passed the run's cut.
+#[derive(Debug, Default)]
+pub struct Significant {
+    /// Times of the day.
+    pub times: Vec<Finding>,
+    /// Links strong enough to be habits as they are.
+    pub links: Vec<Link>,
+    /// Conditional habits.
+    pub conditionals: Vec<Finding>,
+    /// Typical times held.
+    pub durations: Vec<Finding>,
+    /// Oddities.
+    pub anomalies: Vec<Finding>,
+}
+
+/// The patterns to tell: each habit once, in its most useful form.
+pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
+    let times = clock::settle(significant.times, evidence);
+    let mut conditionals = explain::one_each(significant.conditionals, evidence);
+    let links = explain::one_link_each(significant.links, evidence);
+    let conditional: HashSet<(usize, usize)> = conditionals
+        .iter()
+        .map(|finding| ends(finding, evidence))
+        .collect();
+    let mut links: Vec<Link> = links
+        .into_iter()
+        .filter(|link| !conditional.contains(&link_ends(link, evidence)))
+        .collect();
+    let jumps = sequence::jumps(&links);
+    let mut place = 0;
+    links.retain(|_| {
+        place += 1;
+        jumps.binary_search(&(place - 1)).is_err()
+    });
+    explain::drop_explained(&mut links, evidence);
+    let mut sequences = sequence::find(evidence, &links);
+    let mut routines = routine::find(evidence, &times.iter().collect::<Vec<_>>());
+    routines.extend(scene::find(evidence, &links));
+    keep_larger(&mut sequences, &mut routines, evidence);
+    let groups: Vec<HashSet<usize>> = sequences
+        .iter()
+        .chain(&routines)
+        .map(|finding| entities(finding, evidence))
+        .collect();
+    let in_group = |one: usize, other: usize| {
+        groups
+            .iter()
+            .any(|group| group.contains(&one) && group.contains(&other))
+    };
+    links.retain(|link| {
+        let (from, to) = link_ends(link, evidence);
+        !in_group(from, to) && link.is_ordered()
+    });
+    conditionals.retain(|finding| {
+        let (from, to) = ends(finding, evidence);
+        !in_group(from, to)
+    });
+    let mut told: Vec<Finding> = links.iter().map(pair::finding).collect();
+    told.extend(conditionals);
+    let free = explain::unexplained_times(times, &told, &sequences, &routines, evidence);
+    told.extend(free);
+    told.extend(sequences);
+    told.extend(routines);
+    told.extend(significant.durations);
+    // A habit that has ended explains the silence of what it moved.
+    let ended: HashSet<usize> = told
+        .iter()
+        .filter(|finding| finding.status == Status::Stopped)
+        .flat_map(|finding| entities(finding, evidence))
+        .collect();
+    told.extend(significant.anomalies.into_iter().filter(|odd| {
+        let silent = odd.oddity.is_some_and(|(kind, _)| kind == Oddity::Silent);
+        !silent || !ended.contains(&evidence.series[odd.series[0]].entity)
+    }));
+    told
+}
+
+fn ends(finding: &Finding, evidence: &Evidence) -> (usize, usize) {
+    let entity = |place: usize| evidence.series[finding.series[place]].entity;
+    (entity(0), entity(1))
+}
+
+fn link_ends(link: &Link, evidence: &Evidence) -> (usize, usize) {
+    (
+        evidence.series[link.from].entity,
+        evidence.series[link.to].entity,
+    )
+}
+
+fn entities(finding: &Finding, evidence: &Evidence) -> HashSet<usize> {
+    finding
+        .series
+        .iter()
+        .map(|&series| evidence.series[series].entity)
+        .collect()
+}
+
+/// Where a sequence and a routine have most of their entities in common, the larger one is told; the sequence where they are alike.
+fn keep_larger(sequences: &mut Vec<Finding>, routines: &mut Vec<Finding>, evidence: &Evidence) {
+    let alike = |one: &Finding, other: &Finding| {
+        let (one, other) = (entities(one, evidence), entities(other, evidence));
+        2 * one.intersection(&other).count() >= one.len().min(other.len())
+    };
+    routines.retain(|routine| {
+        !sequences
+            .iter()
+            .any(|sequence| alike(sequence, routine) && routine.series.len() <= sequence.series.len())
+    });
+    sequences.retain(|sequence| !routines.iter().any(|routine| alike(sequence, routine)));
+}

@@ -1,0 +1,147 @@
+//! Times of the day: which days they hold on, and which are only the way back of another or its mirror.
+
+use crate::calendar::MINUTES_PER_DAY;
+use crate::detect::time_of_day::apart;
+use crate::evidence::Evidence;
+use crate::finding::Finding;
+use crate::pattern::{DaySet, Status};
+use crate::score::fisher_greater;
+
+/// Windows of different day classes this near to each other, in minutes, are about the same habit.
+const SAME_HABIT: i64 = 45;
+/// One class is clearly better when the other has less than this part of its share …
+const CONTRAST: f64 = 0.5;
+/// … and chance would make such a difference more rarely than this. For single weekdays it is paid for their number.
+const CONTRAST_P: f64 = 0.05;
+/// The beginning is told rather than the way back when its bound is at least this part of the other's.
+const BEGINNING: f64 = 0.7;
+/// Going back to the state before within this many minutes belongs to the habit, and is no second one.
+const THERE_AND_BACK: i64 = 120;
+/// Entities whose changes lie this near to each other, in microseconds, go together: a group and its members.
+const TOGETHER_MICROS: i64 = 2_000_000;
+/// Part of the hits that must go together.
+const TOGETHER: f64 = 0.8;
+
+/// Chooses the days of each habit, and folds ways back and mirrors.
+pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
+    let mut kept = choose_days(times, evidence);
+    kept.sort_by(|a, b| {
+        b.strength()
+            .total_cmp(&a.strength())
+            .then(a.p_value.total_cmp(&b.p_value))
+            .then(a.series.cmp(&b.series))
+    });
+    let mut told: Vec<Finding> = Vec::new();
+    for time in kept {
+        if told.iter().any(|other| goes_with(other, &time, evidence)) {
+            continue;
+        }
+        match told.iter_mut().find(|other| is_return(other, &time, evidence)) {
+            None => told.push(time),
+            Some(other) if begins(&time, other, evidence) => *other = time,
+            Some(_) => {}
+        }
+    }
+    told
+}
+
+fn minute(time: &Finding) -> i64 {
+    time.clock.map_or(0, |clock| clock.minute)
+}
+
+fn class(time: &Finding) -> DaySet {
+    time.days.unwrap_or(DaySet::ALL)
+}
+
+/// Of all classes in which a habit was found, the broadest that is right.
+fn choose_days(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
+    let mut groups: Vec<Vec<Finding>> = Vec::new();
+    for time in times {
+        let same = |group: &&mut Vec<Finding>| {
+            group[0].series == time.series
+                && group.iter().any(|other| apart(minute(other), minute(&time)) <= SAME_HABIT)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(time),
+            None => groups.push(vec![time]),
+        }
+    }
+    groups.into_iter().flat_map(|group| choose(group, evidence)).collect()
+}
+
+fn choose(mut group: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
+    // Live before ended, then the broadest class whose other half is not clearly worse.
+    if group.iter().any(|time| time.status != Status::Stopped) {
+        group.retain(|time| time.status != Status::Stopped);
+    }
+    group.sort_by_key(|time| std::cmp::Reverse(class(time).count()));
+    let mut chosen: Vec<Finding> = Vec::new();
+    for time in &group {
+        if chosen.iter().any(|other| class(other).covers(class(time))) {
+            continue;
+        }
+        let narrower = group
+            .iter()
+            .any(|other| class(time) != class(other) && class(time).covers(class(other)) && is_better(other, time, evidence));
+        if !narrower {
+            chosen.push(time.clone());
+        }
+    }
+    chosen
+}
+
+/// Whether a habit of some days is really of fewer days.
+fn is_better(narrow: &Finding, broad: &Finding, evidence: &Evidence) -> bool {
+    let inside = split(broad, evidence, |day| class(narrow).contains(day));
+    let outside = split(broad, evidence, |day| !class(narrow).contains(day));
+    let share = |(hits, days): (u32, u32)| f64::from(hits) / f64::from(days.max(1));
+    let classes = if class(narrow).count() == 1 { 7.0 } else { 1.0 };
+    share(outside) < CONTRAST * share(inside)
+        && fisher_greater(inside, outside) * classes < CONTRAST_P
+}
+
+/// Hits and opportunities of a habit on some days.
+fn split(time: &Finding, evidence: &Evidence, wanted: impl Fn(i64) -> bool) -> (u32, u32) {
+    let centre = minute(time);
+    let count = |instants: &[i64]| {
+        let of = |at: &&i64| {
+            let local = evidence.moment(**at).minute;
+            wanted((local - centre + MINUTES_PER_DAY / 2).div_euclid(MINUTES_PER_DAY))
+        };
+        instants.iter().filter(of).count() as u32
+    };
+    let hits = count(&time.occurrences);
+    (hits, hits + count(&time.misses))
+}
+
+/// Whether `weaker` is only the way back of `stronger`, or the way there.
+fn is_return(stronger: &Finding, weaker: &Finding, evidence: &Evidence) -> bool {
+    let (one, other) = (stronger.series[0], weaker.series[0]);
+    one != other
+        && evidence.series[one].entity == evidence.series[other].entity
+        && apart(minute(stronger), minute(weaker)) <= THERE_AND_BACK
+}
+
+/// Whether `weaker` is what begins, and nearly as regular as the way back that looked stronger.
+fn begins(weaker: &Finding, stronger: &Finding, evidence: &Evidence) -> bool {
+    let lead = (minute(stronger) - minute(weaker)).rem_euclid(MINUTES_PER_DAY);
+    let at_work = evidence.series[weaker.series[0]].active;
+    (lead <= THERE_AND_BACK || at_work) && weaker.strength() >= BEGINNING * stronger.strength()
+}
+
+/// Whether two entities change at the same instants.
+fn goes_with(stronger: &Finding, weaker: &Finding, evidence: &Evidence) -> bool {
+    let entity = |time: &Finding| evidence.series[time.series[0]].entity;
+    if entity(stronger) == entity(weaker) || apart(minute(stronger), minute(weaker)) > SAME_HABIT {
+        return false;
+    }
+    if evidence.related(entity(stronger), entity(weaker)) {
+        return true;
+    }
+    let theirs = &stronger.occurrences;
+    let together = weaker.occurrences.iter().filter(|&&at| {
+        let next = theirs.partition_point(|&other| other < at - TOGETHER_MICROS);
+        theirs.get(next).is_some_and(|&other| other <= at + TOGETHER_MICROS)
+    });
+    together.count() as f64 >= TOGETHER * weaker.occurrences.len() as f64
+}

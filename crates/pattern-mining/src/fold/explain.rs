@@ -1,0 +1,138 @@
+//! Which findings another one explains.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::detect::link::Link;
+use crate::detect::time_of_day::apart;
+use crate::evidence::Evidence;
+use crate::finding::Finding;
+
+/// A habit between things at work is told rather than one between things that rest, unless it is weaker than this part of it.
+const AT_WORK: f64 = 0.85;
+/// A link is explained by another trigger of the same effect when without that trigger it holds less than this often …
+const WITHOUT: f64 = 0.3;
+/// … which takes at least so many times without.
+const MIN_WITHOUT: usize = 4;
+/// Another trigger this near, in seconds, counts as there.
+const NEAR_SECONDS: i64 = 900;
+/// Share of a habit's occurrences that another pattern must account for.
+const EXPLAINED: f64 = 0.6;
+/// A time of the day within this many minutes of a routine with the same entity is its member's.
+const MEMBER_MINUTES: i64 = 60;
+
+/// Of all links between two entities, the one to tell.
+pub(super) fn one_link_each(links: Vec<Link>, evidence: &Evidence) -> Vec<Link> {
+    let mut best: HashMap<(usize, usize), Link> = HashMap::new();
+    for link in links {
+        let (from, to) = super::link_ends(&link, evidence);
+        let key = (from.min(to), from.max(to));
+        match best.get(&key) {
+            Some(other) if worth(other, evidence) >= worth(&link, evidence) => {}
+            _ => drop(best.insert(key, link)),
+        }
+    }
+    let mut links: Vec<Link> = best.into_values().collect();
+    links.sort_unstable_by_key(|link| (link.from, link.to));
+    links
+}
+
+fn worth(link: &Link, evidence: &Evidence) -> f64 {
+    let at_work = |series: usize| if evidence.series[series].active { 1.0 } else { AT_WORK };
+    let ordered = if link.is_ordered() { 1.0 } else { AT_WORK };
+    let alive = if link.life.ended { AT_WORK } else { 1.0 };
+    link.above_chance() * at_work(link.from) * at_work(link.to) * ordered * alive
+}
+
+/// Of all conditional habits between two entities, the one to tell.
+pub(super) fn one_each(findings: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
+    let mut best: HashMap<(usize, usize), Finding> = HashMap::new();
+    for finding in findings {
+        let (from, to) = super::ends(&finding, evidence);
+        let key = (from.min(to), from.max(to));
+        let worth = |finding: &Finding| {
+            let work = finding.series.iter().filter(|&&series| evidence.series[series].active).count();
+            finding.share() * AT_WORK.powi(2 - work as i32)
+        };
+        match best.get(&key) {
+            Some(other) if worth(other) >= worth(&finding) => {}
+            _ => drop(best.insert(key, finding)),
+        }
+    }
+    let mut findings: Vec<Finding> = best.into_values().collect();
+    findings.sort_by(|a, b| a.series.cmp(&b.series));
+    findings
+}
+
+/// Drops links that hold only because another trigger of the same effect is near.
+pub(super) fn drop_explained(links: &mut Vec<Link>, evidence: &Evidence) {
+    let mut explained = HashSet::new();
+    for (place, link) in links.iter().enumerate() {
+        let other_triggers = links.iter().enumerate().filter(|(other, rival)| {
+            *other != place && rival.to == link.to && !explained.contains(other)
+        });
+        for (_, rival) in other_triggers {
+            if is_explained(link, rival, evidence) && !is_explained(rival, link, evidence) {
+                explained.insert(place);
+                break;
+            }
+        }
+    }
+    let mut place = 0;
+    links.retain(|_| {
+        place += 1;
+        !explained.contains(&(place - 1))
+    });
+}
+
+fn is_explained(link: &Link, rival: &Link, evidence: &Evidence) -> bool {
+    let others = &evidence.series[rival.from].moments;
+    let near = |at: i64| {
+        let next = others.partition_point(|other| other.at < at - NEAR_SECONDS * 1_000_000);
+        others
+            .get(next)
+            .is_some_and(|other| other.at <= at + NEAR_SECONDS * 1_000_000)
+    };
+    let without: Vec<_> = link.lived().iter().filter(|turn| !near(turn.at.at)).collect();
+    let hits = without.iter().filter(|turn| link.is_hit(turn)).count();
+    without.len() >= MIN_WITHOUT && (hits as f64) < WITHOUT * without.len() as f64
+}
+
+/// Times of the day that no pair, sequence or routine accounts for.
+pub(super) fn unexplained_times(
+    times: Vec<Finding>,
+    pairs: &[Finding],
+    sequences: &[Finding],
+    routines: &[Finding],
+    evidence: &Evidence,
+) -> Vec<Finding> {
+    let entity = |series: usize| evidence.series[series].entity;
+    let free = |time: &Finding| {
+        let own = entity(time.series[0]);
+        let minute = time.clock.map_or(0, |clock| clock.minute);
+        let by_routine = routines.iter().any(|routine| {
+            routine.series.iter().any(|&series| entity(series) == own)
+                && routine
+                    .clock
+                    .is_none_or(|clock| apart(clock.minute, minute) <= MEMBER_MINUTES)
+        });
+        let by_sequence = sequences.iter().any(|sequence| {
+            sequence.series.iter().any(|&series| entity(series) == own)
+                && accounts_for(sequence, time, sequence.within)
+        });
+        let by_pair = pairs.iter().any(|pair| {
+            entity(pair.series[1]) == own && accounts_for(pair, time, pair.within)
+        });
+        !(by_routine || by_sequence || by_pair)
+    };
+    times.into_iter().filter(free).collect()
+}
+
+/// Whether most occurrences of a time of the day come within a delay after those of another pattern, or are the very same.
+fn accounts_for(pattern: &Finding, time: &Finding, within: f64) -> bool {
+    let reach = (within * 1e6) as i64;
+    let explained = time.occurrences.iter().filter(|&&at| {
+        let next = pattern.occurrences.partition_point(|&other| other < at - reach);
+        pattern.occurrences.get(next).is_some_and(|&other| other <= at)
+    });
+    explained.count() as f64 >= EXPLAINED * time.occurrences.len() as f64
+}

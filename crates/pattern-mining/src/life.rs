@@ -1,0 +1,106 @@
+//! Where a habit is in its life.
+
+use crate::pattern::Status;
+use crate::score::ln_likelihood;
+
+/// A habit is new for this many days.
+pub const NEW_DAYS: usize = 28;
+/// Opportunities without it before its first time, from which on it is believed not to have been there before.
+pub const ABSENT: usize = 7;
+/// Twice the logarithm of the likelihood ratio from which on a change is believed: a chi-square of one degree of freedom at
+/// p = 0.0001, with room for the choice of the moment (Csörgő and Horváth, *Limit Theorems in Change-Point Analysis*, 1997).
+const CHANGE: f64 = 15.1;
+/// Share after a stop, as a part of the share before, below which it has ended.
+const ENDED: f64 = 0.25;
+/// Fewest opportunities of a part of a life.
+const MIN_PART: usize = 6;
+
+/// Whether a habit began lately: it was absent long enough before its first day, which was not long ago.
+pub fn young(absent_before: usize, first_day: usize, days: usize) -> Option<Status> {
+    (absent_before >= ABSENT && days - first_day <= NEW_DAYS).then_some(Status::New)
+}
+
+/// The part of a row of opportunities in which a habit lived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// Opportunities from the first to behind the last of it.
+    pub part: std::ops::Range<usize>,
+    /// It did not live before.
+    pub began: bool,
+    /// It does not live after.
+    pub ended: bool,
+}
+
+/// Finds the part of a row of hits and misses in which a habit lived: all of it, unless a beginning or an end is clear.
+pub fn of_row(row: &[bool]) -> Life {
+    let mut part = 0..row.len();
+    let mut life = Life {
+        part: part.clone(),
+        began: false,
+        ended: false,
+    };
+    // An end first, then a beginning in what is left; either may be there without the other.
+    if let Some(end) = change(row, |before, after| after <= ENDED * before) {
+        part.end = end;
+        life.ended = true;
+    }
+    if let Some(start) = change(&row[part.clone()], |before, after| before <= ENDED * after) {
+        part.start = start;
+        life.began = true;
+    }
+    life.part = part;
+    life
+}
+
+/// The most likely place at which the share of hits changes, where it does clearly and as wanted.
+fn change(row: &[bool], wanted: impl Fn(f64, f64) -> bool) -> Option<usize> {
+    if row.len() < 2 * MIN_PART {
+        return None;
+    }
+    let all = row.iter().filter(|&&hit| hit).count();
+    let whole = ln_likelihood(all, row.len());
+    let mut before = row[..MIN_PART].iter().filter(|&&hit| hit).count();
+    let mut best: Option<(f64, usize)> = None;
+    for place in MIN_PART..=row.len() - MIN_PART {
+        let ratio = 2.0
+            * (ln_likelihood(before, place) + ln_likelihood(all - before, row.len() - place)
+                - whole);
+        let shares = (
+            before as f64 / place as f64,
+            (all - before) as f64 / (row.len() - place) as f64,
+        );
+        if ratio > CHANGE && wanted(shares.0, shares.1) && best.is_none_or(|(top, _)| ratio > top) {
+            best = Some((ratio, place));
+        }
+        before += usize::from(row[place]);
+    }
+    best.map(|(_, place)| place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(parts: &[(usize, usize)]) -> Vec<bool> {
+        // So many opportunities, of which every so-manieth is missed; 0 is none at all.
+        let part = |&(count, miss): &(usize, usize)| {
+            (1..=count).map(move |place| miss != 0 && place % miss != 0)
+        };
+        parts.iter().flat_map(part).collect()
+    }
+
+    #[test]
+    fn a_clear_end_and_a_clear_beginning_are_seen() {
+        let life = of_row(&row(&[(30, 5), (30, 0)]));
+        assert!(life.ended && !life.began && (28..=31).contains(&life.part.end), "{life:?}");
+        let life = of_row(&row(&[(30, 0), (30, 5)]));
+        assert!(!life.ended && life.began && life.part.start == 30, "{life:?}");
+    }
+
+    #[test]
+    fn a_steady_habit_with_misses_has_neither() {
+        let steady = of_row(&row(&[(60, 3)]));
+        assert_eq!(steady.part, 0..60);
+        assert!(!steady.began && !steady.ended);
+    }
+}
