@@ -196,11 +196,12 @@ impl Evidence {
 }
 
 impl Facts {
-    /// The state at an instant; none before the first change and while it is unavailable.
-    pub fn state_at(&self, at: i64) -> Option<u16> {
+    /// The state that had been held for at least so long at an instant, both in microseconds; none before the first change and
+    /// while it is unavailable.
+    pub fn has_held(&self, at: i64, long: i64) -> Option<u16> {
         let next = self.steps.partition_point(|step| step.at <= at);
-        let state = self.steps[..next].last()?.state;
-        (usize::from(state) < self.states.len()).then_some(state)
+        let step = self.steps[..next].last()?;
+        (usize::from(step.state) < self.states.len() && at - step.at >= long).then_some(step.state)
     }
 
     /// The last measurement before an instant.

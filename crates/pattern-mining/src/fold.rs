@@ -33,11 +33,11 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
     let links = explain::one_link_each(significant.links, evidence);
     let conditional: HashSet<(usize, usize)> = conditionals
         .iter()
-        .map(|finding| ends(finding, evidence))
+        .map(|finding| unordered(ends(finding, evidence)))
         .collect();
     let mut links: Vec<Link> = links
         .into_iter()
-        .filter(|link| !conditional.contains(&link_ends(link, evidence)))
+        .filter(|link| !conditional.contains(&unordered(link_ends(link, evidence))))
         .collect();
     let jumps = sequence::jumps(&links);
     let mut place = 0;
@@ -91,6 +91,10 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
 fn ends(finding: &Finding, evidence: &Evidence) -> (usize, usize) {
     let entity = |place: usize| evidence.series[finding.series[place]].entity;
     (entity(0), entity(1))
+}
+
+fn unordered((one, other): (usize, usize)) -> (usize, usize) {
+    (one.min(other), one.max(other))
 }
 
 fn link_ends(link: &Link, evidence: &Evidence) -> (usize, usize) {

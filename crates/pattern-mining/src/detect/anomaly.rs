@@ -29,6 +29,9 @@ const HOUR: i64 = 90;
 /// Fewest times within that window, in one night.
 const MIN_BURST: usize = 2;
 
+/// Changes after which an entity's own record counts as much as the household's habits.
+const KNOWN_AFTER: f64 = 50.0;
+
 const DAY: i64 = 86_400_000_000;
 
 /// Looks at every entity.
@@ -125,10 +128,32 @@ fn silent(evidence: &Evidence, index: usize, series: &Series) -> Option<Finding>
     {
         return None;
     }
-    let quiet = ((others - loud) as f64 + 1.0) / (others as f64 + 2.0);
-    let p_value = quiet.powi(longest.len() as i32) * lived.len() as f64;
+    let mut by_day = vec![0.0_f64; days.len()];
+    for moment in &series.moments {
+        if let Some(day) = days.index(moment.day()) {
+            by_day[day] += 1.0;
+        }
+    }
+    let counts: Vec<f64> = lived.iter().filter(|day| !longest.contains(day)).map(|&day| by_day[day]).collect();
+    let p_value = quiet_day(&counts).powi(longest.len() as i32) * lived.len() as f64;
     let remark = format!("for {} days, otherwise on {loud} of {others}", longest.len());
     Some(oddity(index, Oddity::Silent, at, p_value.min(1.0), remark))
+}
+
+/// Probability of a day without any, from the counts of other days: that of a negative binomial with their mean and variance,
+/// which keeps what makes days differ, and never less than one day in ten thousand.
+fn quiet_day(counts: &[f64]) -> f64 {
+    let days = counts.len().max(1) as f64;
+    let mean = counts.iter().sum::<f64>() / days;
+    let variance = counts.iter().map(|count| (count - mean).powi(2)).sum::<f64>() / days;
+    let chance = if variance > mean {
+        let size = mean * mean / (variance - mean);
+        (size / (size + mean)).powf(size)
+    } else {
+        (-mean).exp()
+    };
+    let seen = counts.iter().filter(|&&count| count == 0.0).count() as f64 / days;
+    chance.max(seen).max(1e-4)
 }
 
 /// Share of what people do in the home that falls into each minute's window, all entities together.
@@ -172,7 +197,9 @@ fn unusual_hour(evidence: &Evidence, index: usize, series: &Series, household: &
         if burst < MIN_BURST || moments.iter().filter(near).count() > burst {
             continue;
         }
-        let expected = a_day * household[first.of_day() as usize];
+        // The household tells what to expect of something unknown; the longer it is known, the more its own record counts.
+        let unknown = KNOWN_AFTER / (KNOWN_AFTER + moments.len() as f64);
+        let expected = a_day * household[first.of_day() as usize] * unknown;
         let p_value = poisson_tail(burst as u32, expected) * lived;
         if best.as_ref().is_none_or(|best| p_value < best.p_value) {
             let remark = format!("{burst} times, and never at that hour on {lived} other days");

@@ -22,6 +22,9 @@ const QUANTILES: [f64; 5] = [0.2, 0.35, 0.5, 0.65, 0.8];
 /// An entity whose state is a condition changes at most this often a day.
 const MAX_CHANGES_A_DAY: usize = 12;
 
+/// A state is a condition once it has been held for so long, in microseconds: what has just been reached is a trigger of its own.
+const HELD: i64 = super::screen::LONGEST * 1_000_000;
+
 /// Triggers followed and triggers, while it holds and while it does not.
 type Table = ((u32, u32), (u32, u32));
 
@@ -102,10 +105,9 @@ pub fn split(evidence: &Evidence, link: &Link, conditions: &Conditions) -> Optio
             continue;
         }
         let facts = &evidence.facts[entity];
-        // What the trigger itself changed within the second is not a condition.
         let holds = turns
             .iter()
-            .map(|turn| facts.state_at(turn.at.at - 1_000_000) == Some(state))
+            .map(|turn| facts.has_held(turn.at.at, HELD) == Some(state))
             .collect();
         consider(holds, &|| Condition::State {
             entity: facts.id.clone(),

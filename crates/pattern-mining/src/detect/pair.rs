@@ -2,6 +2,7 @@
 
 use crate::evidence::Evidence;
 use crate::finding::Finding;
+use crate::life::{Life, NEW_DAYS};
 use crate::pattern::{Kind, Status};
 use crate::score::wilson_lower;
 
@@ -71,21 +72,19 @@ pub fn finding(link: &Link) -> Finding {
     finding.misses = missed.iter().map(|turn| turn.at.at).collect();
     finding.delay = Some(link.delay);
     finding.within = link.within;
-    finding.status = status(link);
+    finding.status = status(&link.life, &link.turns);
     finding
 }
 
-fn status(link: &Link) -> Status {
-    if link.life.ended {
-        Status::Stopped
-    } else if link.life.began {
-        let first = link.lived().first().map_or(0, |turn| turn.at.day());
-        let last = link.turns.last().map_or(0, |turn| turn.at.day());
-        if last - first <= crate::life::NEW_DAYS as i64 {
-            Status::New
-        } else {
-            Status::Active
-        }
+/// Where a habit with this life is, among all turns of its trigger.
+pub fn status(life: &Life, turns: &[Turn]) -> Status {
+    if life.ended {
+        return Status::Stopped;
+    }
+    let first = turns.get(life.part.start).map_or(0, |turn| turn.at.day());
+    let last = turns.last().map_or(0, |turn| turn.at.day());
+    if life.began && last - first <= NEW_DAYS as i64 {
+        Status::New
     } else {
         Status::Active
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::evidence::Evidence;
 use crate::finding::Finding;
+use crate::life;
 use crate::pattern::Kind;
 use crate::score::quartiles;
 
@@ -112,7 +113,8 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
     let mut occurrences = Vec::new();
     let mut misses = Vec::new();
     let mut totals = Vec::new();
-    for turn in first.lived() {
+    let mut row = Vec::with_capacity(first.turns.len());
+    for turn in &first.turns {
         let mut at = turn.at.at;
         let mut times = Vec::with_capacity(steps.len());
         for step in steps {
@@ -126,6 +128,7 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
             times.push(delay);
             at = effect.at;
         }
+        row.push(times.len() == steps.len());
         if times.len() == steps.len() {
             occurrences.push(turn.at.at);
             totals.push(times.iter().sum());
@@ -136,7 +139,12 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
             misses.push(turn.at.at);
         }
     }
-    let (hits, opportunities) = (occurrences.len() as u32, first.opportunities);
+    let life = life::of_row(&row);
+    let lived = &first.turns[life.part.clone()];
+    let (from, until) = (lived.first()?.at.at, lived.last()?.at.at);
+    occurrences.retain(|at| (from..=until).contains(at));
+    misses.retain(|at| (from..=until).contains(at));
+    let (hits, opportunities) = (occurrences.len() as u32, lived.len() as u32);
     if f64::from(hits) < MIN_THROUGH * f64::from(opportunities) {
         return None;
     }
@@ -153,6 +161,6 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
     finding.member_share = std::iter::once(1.0).chain(steps.iter().map(|step| step.share())).collect();
     finding.delay = Some(quartiles(&mut totals));
     finding.within = steps.iter().map(|step| step.within).sum();
-    finding.status = pair::finding(first).status;
+    finding.status = pair::status(&life, &first.turns);
     Some(finding)
 }

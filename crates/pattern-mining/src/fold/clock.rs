@@ -17,6 +17,8 @@ const CONTRAST_P: f64 = 0.05;
 const BEGINNING: f64 = 0.7;
 /// Going back to the state before within this many minutes belongs to the habit, and is no second one.
 const THERE_AND_BACK: i64 = 120;
+/// A habit that ended this near, in minutes, to a live one of the same entity is the same habit, which moved.
+const MOVED: i64 = 120;
 /// Entities whose changes lie this near to each other, in microseconds, go together: a group and its members.
 const TOGETHER_MICROS: i64 = 2_000_000;
 /// Part of the hits that must go together.
@@ -30,6 +32,18 @@ pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
             .total_cmp(&a.strength())
             .then(a.p_value.total_cmp(&b.p_value))
             .then(a.series.cmp(&b.series))
+    });
+    // A habit that only moved away from where it was has not ended.
+    let live: Vec<(usize, i64)> = kept
+        .iter()
+        .filter(|time| time.status != Status::Stopped)
+        .map(|time| (evidence.series[time.series[0]].entity, minute(time)))
+        .collect();
+    kept.retain(|time| {
+        let moved = |&(entity, there): &(usize, i64)| {
+            entity == evidence.series[time.series[0]].entity && apart(there, minute(time)) <= MOVED
+        };
+        time.status != Status::Stopped || !live.iter().any(moved)
     });
     let mut told: Vec<Finding> = Vec::new();
     for time in kept {
