@@ -6,7 +6,8 @@ use crate::detect::link::Link;
 use crate::detect::{pair, routine, scene, sequence};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
-use crate::pattern::{Oddity, Status};
+use crate::life;
+use crate::pattern::{DaySet, Oddity, Status};
 
 mod clock;
 mod explain;
@@ -69,6 +70,9 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
         !in_group(from, to)
     });
     let mut told: Vec<Finding> = links.iter().map(pair::finding).collect();
+    for finding in sequences.iter_mut().chain(&mut conditionals).chain(&mut told) {
+        hear_silence(finding, evidence);
+    }
     told.extend(conditionals);
     let free = explain::unexplained_times(times, &told, &sequences, &routines, evidence);
     told.extend(free);
@@ -86,6 +90,26 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
         !silent || !ended.contains(&evidence.series[odd.series[0]].entity)
     }));
     told
+}
+
+/// Marks what has ended although nothing was missed, because what sets it off has ended.
+fn hear_silence(finding: &mut Finding, evidence: &Evidence) {
+    let class = finding.days.unwrap_or(DaySet::ALL);
+    let days = &evidence.days;
+    let lived: Vec<i64> = (0..days.len())
+        .filter(|&day| days.counts(day, class))
+        .map(|day| days.day_at(day))
+        .collect();
+    let happened: Vec<i64> = finding
+        .occurrences
+        .iter()
+        .map(|&at| evidence.moment(at).day())
+        .collect();
+    if finding.status != Status::Stopped
+        && let Some(status) = life::by_silence(&happened, &lived)
+    {
+        finding.status = status;
+    }
 }
 
 fn ends(finding: &Finding, evidence: &Evidence) -> (usize, usize) {

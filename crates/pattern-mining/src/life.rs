@@ -15,9 +15,37 @@ const ENDED: f64 = 0.25;
 /// Fewest opportunities of a part of a life.
 const MIN_PART: usize = 6;
 
+/// A habit is over when it was missed so often in a row that chance would do it this rarely …
+pub const SILENCE: f64 = 1e-3;
+/// … and on at least this many days.
+pub const MIN_SILENT_DAYS: usize = 5;
+/// A habit pauses when chance would miss it so often in a row this rarely …
+pub const PAUSE: f64 = 0.05;
+/// … and on at least this many days.
+pub const MIN_PAUSED_DAYS: usize = 3;
+
 /// Whether a habit began lately: it was absent long enough before its first day, which was not long ago.
 pub fn young(absent_before: usize, first_day: usize, days: usize) -> Option<Status> {
     (absent_before >= ABSENT && days - first_day <= NEW_DAYS).then_some(Status::New)
+}
+
+/// Where a habit is by its silence alone: the trigger itself may have ended, and then nothing is missed. `happened` are the local
+/// days on which it did, in order; `lived` are the days on which anything could have, in order.
+pub fn by_silence(happened: &[i64], lived: &[i64]) -> Option<Status> {
+    let (first, last) = (*happened.first()?, *happened.last()?);
+    let mut distinct = happened.to_vec();
+    distinct.dedup();
+    let alive = lived.iter().filter(|day| (first..=last).contains(day)).count();
+    let silent = lived.iter().filter(|&&day| day > last).count();
+    let quiet = 1.0 - distinct.len().min(alive) as f64 / (alive + 1) as f64;
+    let by_chance = quiet.powi(silent as i32);
+    if silent >= MIN_SILENT_DAYS && by_chance < SILENCE {
+        Some(Status::Stopped)
+    } else if silent >= MIN_PAUSED_DAYS && by_chance < PAUSE {
+        Some(Status::Paused)
+    } else {
+        None
+    }
 }
 
 /// The part of a row of opportunities in which a habit lived.

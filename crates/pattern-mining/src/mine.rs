@@ -85,10 +85,9 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
     let mut habits = Vec::new();
     let mut conditionals = Vec::new();
     for link in links.links {
-        match conditional::split(evidence, &link, &conditions) {
-            Some(finding) => conditionals.push(finding),
-            None if pair::is_habit(&link) => habits.push(link),
-            None => {}
+        conditionals.extend(conditional::split(evidence, &link, &conditions));
+        if pair::is_habit(&link) {
+            habits.push(link);
         }
     }
     report.hypotheses = times.hypotheses + durations.hypotheses + anomalies.hypotheses + links.hypotheses;

@@ -139,8 +139,13 @@ fn is_return(stronger: &Finding, weaker: &Finding, evidence: &Evidence) -> bool 
 /// Whether `weaker` is what begins, and nearly as regular as the way back that looked stronger.
 fn begins(weaker: &Finding, stronger: &Finding, evidence: &Evidence) -> bool {
     let lead = (minute(stronger) - minute(weaker)).rem_euclid(MINUTES_PER_DAY);
-    let at_work = evidence.series[weaker.series[0]].active;
-    (lead <= THERE_AND_BACK || at_work) && weaker.strength() >= BEGINNING * stronger.strength()
+    let at_work = |time: &Finding| evidence.series[time.series[0]].active;
+    let first = match (at_work(weaker), at_work(stronger)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => (1..=THERE_AND_BACK).contains(&lead),
+    };
+    first && weaker.strength() >= BEGINNING * stronger.strength()
 }
 
 /// Whether two entities change at the same instants.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::calendar::{Days, MINUTES_PER_DAY};
 use crate::evidence::{Moment, Series};
 use crate::finding::{ClockTime, Finding};
+use crate::life;
 use crate::pattern::{DaySet, Kind, Status};
 use crate::score::{binomial_tail, wilson_lower};
 
@@ -29,10 +30,6 @@ const FLANK: i64 = 60;
 const WORTH_A_LOOK: f64 = 1e-3;
 /// Latest hits that say where a habit is now.
 const LATEST_HITS: usize = 12;
-/// A habit is over when it was missed so often in a row that chance would do it this rarely …
-const SILENCE: f64 = 1e-3;
-/// … and at least this many times.
-const MIN_SILENT_DAYS: u32 = 5;
 /// Share of the days with a hit in the widest window, from which on a series is worth a look.
 const WORTH_A_SHARE: f64 = 0.35;
 
@@ -255,23 +252,18 @@ impl<'a> Scan<'a> {
 
     /// Where it is in its life, from the days with a hit.
     fn status(&self, hit_days: &[usize], centre: i64) -> Status {
-        let (Some(&first), Some(&last)) = (hit_days.first(), hit_days.last()) else {
+        let Some(&first) = hit_days.first() else {
             return Status::Stopped;
         };
-        let silent = self.possible(centre, last + 1..self.days.len()).len() as u32;
-        let alive = self.possible(centre, first..last + 1).len().max(hit_days.len());
-        let missed = 1.0 - hit_days.len() as f64 / (alive + 1) as f64;
-        let by_chance = missed.powi(silent as i32);
-        if silent >= MIN_SILENT_DAYS && by_chance < SILENCE {
-            return Status::Stopped;
-        }
-        if silent >= 3 && by_chance < 0.05 {
-            return Status::Paused;
+        let as_days = |days: &[usize]| days.iter().map(|&day| day as i64).collect::<Vec<_>>();
+        let lived = as_days(&self.possible(centre, 0..self.days.len()));
+        if let Some(status) = life::by_silence(&as_days(hit_days), &lived) {
+            return status;
         }
         if matches!(self.shifts.frame, Frame::Drift(_)) {
             return Status::Drifting;
         }
-        crate::life::young(self.possible(centre, 0..first).len(), first, self.days.len())
+        life::young(self.possible(centre, 0..first).len(), first, self.days.len())
             .unwrap_or(Status::Active)
     }
 
