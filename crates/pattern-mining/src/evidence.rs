@@ -318,16 +318,22 @@ fn unfit(moments: &[Vec<Moment>], count: usize, days: usize) -> Option<Reason> {
 
 /// One series for each state that the entity reached.
 fn by_state(entity: usize, facts: &Facts, moments: Vec<Vec<Moment>>) -> Vec<Series> {
+    let sensor = domain_of(&facts.id) == "binary_sensor";
+    let of = |(state, moments): (&String, Vec<Moment>)| {
+        let active = noise::is_active(state);
+        Series {
+            entity,
+            active,
+            state: state.clone(),
+            trigger: true,
+            // A sensor that falls quiet again is not what somebody did.
+            effect: !facts.ambient && !facts.person && (active || !sensor),
+            moments,
+        }
+    };
     let states = facts.states.iter().zip(moments);
     states
         .filter(|(_, moments)| !moments.is_empty())
-        .map(|(state, moments)| Series {
-            entity,
-            active: noise::is_active(state),
-            state: state.clone(),
-            trigger: true,
-            effect: !facts.ambient && !facts.person,
-            moments,
-        })
+        .map(of)
         .collect()
 }

@@ -9,7 +9,7 @@ use crate::fold::{self, Significant};
 use crate::identity::{self, Known};
 use crate::pattern::{Pattern, Status};
 use crate::report::Report;
-use crate::score::q_values;
+use crate::score::group_q_values;
 use crate::timeline::Timeline;
 use crate::{backtest, tell};
 
@@ -90,15 +90,25 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
             habits.push(link);
         }
     }
-    report.hypotheses = times.hypotheses + durations.hypotheses + anomalies.hypotheses + links.hypotheses;
+    let tried = [
+        links.hypotheses,
+        times.hypotheses,
+        durations.hypotheses,
+        anomalies.hypotheses,
+        links.hypotheses,
+    ];
+    report.hypotheses = tried.iter().sum();
     report.pairs = links.counted;
-    let mut p_values: Vec<f64> = habits.iter().map(|link| link.p_value).collect();
     let of = |findings: &[Finding]| findings.iter().map(|finding| finding.p_value).collect::<Vec<_>>();
-    for findings in [&times.findings, &durations.findings, &anomalies.findings, &conditionals] {
-        p_values.extend(of(findings));
-    }
-    report.candidates = p_values.len();
-    let mut q_values = q_values(&p_values, report.hypotheses).into_iter();
+    let groups = [
+        habits.iter().map(|link| link.p_value).collect(),
+        of(&times.findings),
+        of(&durations.findings),
+        of(&anomalies.findings),
+        of(&conditionals),
+    ];
+    report.candidates = groups.iter().map(Vec::len).sum();
+    let mut q_values = group_q_values(&groups, &tried).into_iter();
     let mut kept_links = Vec::new();
     for (mut link, q_value) in habits.into_iter().zip(q_values.by_ref()) {
         if q_value <= MAX_FALSE_DISCOVERY_RATE {

@@ -29,6 +29,8 @@ const HOUR: i64 = 90;
 /// Fewest times within that window, in one night.
 const MIN_BURST: usize = 2;
 
+/// Share of what the household does in a day within a window at which it sleeps; evenly spread it would be an eighth.
+const ASLEEP: f64 = 0.02;
 /// Changes after which an entity's own record counts as much as the household's habits.
 const KNOWN_AFTER: f64 = 50.0;
 
@@ -194,7 +196,9 @@ fn unusual_hour(evidence: &Evidence, index: usize, series: &Series, household: &
         let near = |moment: &&crate::evidence::Moment| {
             super::time_of_day::apart(moment.of_day(), first.of_day()) <= HOUR
         };
-        if burst < MIN_BURST || moments.iter().filter(near).count() > burst {
+        if household[first.of_day() as usize] > ASLEEP
+            || burst < MIN_BURST
+            || moments.iter().filter(near).count() > burst {
             continue;
         }
         // The household tells what to expect of something unknown; the longer it is known, the more its own record counts.

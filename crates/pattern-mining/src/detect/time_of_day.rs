@@ -69,7 +69,11 @@ fn of_series(index: usize, series: &Series, evidence: &Evidence, frames: &Frames
     let recent = days.len().saturating_sub(RECENT_DAYS)..days.len();
     let early = 0..days.len().saturating_sub(RECENT_DAYS * 3 / 4);
     let long = days.len() > RECENT_DAYS * 3 / 2;
-    let charge = (tried_positions() * frames.len() * 3) as f64;
+    // The clock and all other measures together pay one half each.
+    let charge = |number: usize| {
+        let others = if number == 0 { 1 } else { frames.len() - 1 };
+        (2 * tried_positions() * others) as f64
+    };
     let mut findings: Vec<Finding> = Vec::new();
     for class in classes(days) {
         let mut candidates: Vec<Finding> = Vec::new();
@@ -77,7 +81,7 @@ fn of_series(index: usize, series: &Series, evidence: &Evidence, frames: &Frames
         if long && class.count() > 1 {
             spans.extend([recent.clone(), early.clone()]);
         }
-        for span in spans {
+        for span in spans.clone() {
             let ends_early = span.end < days.len();
             for (number, frame) in frames.iter().enumerate() {
                 // Other measures than the clock are worth their time only where the clock already shows something, and in the whole.
@@ -93,7 +97,8 @@ fn of_series(index: usize, series: &Series, evidence: &Evidence, frames: &Frames
                         if ends_early && finding.status != Status::Stopped {
                             continue;
                         }
-                        finding.p_value = (finding.p_value * charge).min(1.0);
+                        let spans = if number == 0 { spans.len() } else { 1 } as f64;
+                        finding.p_value = (finding.p_value * charge(number) * spans).min(1.0);
                         finding.series = vec![index];
                         candidates.push(finding);
                     }
