@@ -2,6 +2,7 @@
 
 mod app;
 mod config;
+mod habits;
 mod history;
 mod http;
 mod ledger;

@@ -10,11 +10,12 @@ use common::health::Health;
 use common::instant::UtcMicros;
 use common::lifecycle::Tasks;
 use data_api_client::{CallFailed, DataApi};
-use pattern_mining::mine;
+use pattern_mining::{Settings, mine};
 use serde::Serialize;
 use serde_json::json;
 use tracing::Instrument;
 
+use crate::habits;
 use crate::history::{self, Span};
 use crate::ledger::{self, News};
 use crate::notify::Outbox;
@@ -238,13 +239,20 @@ impl Analyst {
         )
         .instrument(tracing::info_span!("analysis.fetch"))
         .await?;
-        let habits: Vec<_> = known.iter().map(|known| known.pattern.clone()).collect();
+        let settings = Settings {
+            known: known
+                .iter()
+                .map(|known| habits::known(&known.pattern))
+                .collect(),
+            ..Settings::default()
+        };
         let timeline = past.timeline;
         let mining = tracing::info_span!("analysis.mine");
         let outcome =
-            tokio::task::spawn_blocking(move || mining.in_scope(|| mine(timeline, &habits)))
+            tokio::task::spawn_blocking(move || mining.in_scope(|| mine(&timeline, &settings)))
                 .await?;
-        let lines = ledger::compare(&known, &outcome.patterns);
+        let found: Vec<_> = outcome.patterns.iter().filter_map(habits::kept).collect();
+        let lines = ledger::compare(&known, &found);
         let mut report = json!(outcome.report);
         report["older_events_left_out"] = json!(past.cut);
         let record = RunRecord {
@@ -252,7 +260,7 @@ impl Analyst {
             started_at,
             ended_at: parts.clock.now(),
             status: RunStatus::Completed.as_str().to_owned(),
-            patterns_found: outcome.patterns.len() as u32,
+            patterns_found: found.len() as u32,
             patterns_new: ledger::count(&lines, &[News::New, News::Revived]),
             patterns_changed: ledger::count(&lines, &[News::Changed]),
             patterns_gone: ledger::count(&lines, &[News::Gone]),
@@ -261,7 +269,7 @@ impl Analyst {
         };
         parts.store.keep_run(&lines, &record).await?;
         metrics::gauge!("homeiq_patterns", "kind" => "time_of_day", "status" => "active")
-            .set(outcome.patterns.len() as f64);
+            .set(found.len() as f64);
         Ok(record)
     }
 

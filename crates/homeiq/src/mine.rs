@@ -71,7 +71,9 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
         write(path, &timeline.save()?)?;
     }
     match &cli.json {
-        Some(path) if path.as_os_str() == "-" => Ok(serde_json::to_string_pretty(&outcome.patterns)?),
+        Some(path) if path.as_os_str() == "-" => {
+            Ok(serde_json::to_string_pretty(&outcome.patterns)?)
+        }
         Some(path) => {
             let mut text = serde_json::to_vec_pretty(&outcome.patterns)?;
             text.push(b'\n');
@@ -89,7 +91,10 @@ fn begin(cli: &Cli, registry: &Registry) -> Result<Timeline, Failure> {
         return Timeline::restore(&bytes).map_err(|error| told(path, &error));
     }
     let Some(name) = cli.timezone.as_ref().or(registry.time_zone.as_ref()) else {
-        return Err("the home's time zone is not known: say --timezone, such as --timezone Europe/Berlin".into());
+        return Err(
+            "the home's time zone is not known: say --timezone, such as --timezone Europe/Berlin"
+                .into(),
+        );
     };
     let zone = TimeZone::get(name)
         .map_err(|_| format!("'{name}' is not a time zone: want a name such as Europe/Berlin"))?;

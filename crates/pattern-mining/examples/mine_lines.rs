@@ -8,7 +8,9 @@ use pattern_mining::{Registry, Settings, Timeline, line, mine};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
-    let zone = arguments.get(1).ok_or("want: mine_lines TIME_ZONE [REGISTRY.json]")?;
+    let zone = arguments
+        .get(1)
+        .ok_or("want: mine_lines TIME_ZONE [REGISTRY.json]")?;
     let mut timeline = Timeline::new(jiff::tz::TimeZone::get(zone)?);
     if let Some(path) = arguments.get(2) {
         let registry: Registry = serde_json::from_reader(BufReader::new(File::open(path)?))?;

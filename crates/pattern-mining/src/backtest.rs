@@ -30,7 +30,9 @@ pub fn replay(finding: &Finding, evidence: &Evidence) -> Option<Backtest> {
     }
     let (first, rest) = due.split_at(cut);
     let (right, early) = match finding.kind {
-        Kind::TimeOfDay | Kind::Routine if finding.clock.is_some() => by_clock(finding, first, rest, evidence),
+        Kind::TimeOfDay | Kind::Routine if finding.clock.is_some() => {
+            by_clock(finding, first, rest, evidence)
+        }
         Kind::Duration => by_length(finding, first, rest, evidence),
         _ => by_trigger(finding, rest, evidence),
     };
@@ -48,8 +50,15 @@ pub fn replay(finding: &Finding, evidence: &Evidence) -> Option<Backtest> {
 }
 
 /// Acts at the middle of the first part's times.
-fn by_clock(finding: &Finding, first: &[(i64, bool)], rest: &[(i64, bool)], evidence: &Evidence) -> (u32, Vec<f64>) {
-    let clock = finding.clock.map_or((0, RIGHT_MINUTES), |clock| (clock.minute, clock.half_width));
+fn by_clock(
+    finding: &Finding,
+    first: &[(i64, bool)],
+    rest: &[(i64, bool)],
+    evidence: &Evidence,
+) -> (u32, Vec<f64>) {
+    let clock = finding
+        .clock
+        .map_or((0, RIGHT_MINUTES), |clock| (clock.minute, clock.half_width));
     let frame = finding.clock.map(|clock| clock.frame);
     // Minutes from the told one, so that midnight does not matter; with the sun or a drift the automation follows it too.
     let follows = frame.is_some_and(|frame| frame != crate::detect::time_of_day::Frame::Clock);
@@ -57,8 +66,16 @@ fn by_clock(finding: &Finding, first: &[(i64, bool)], rest: &[(i64, bool)], evid
         let minute = evidence.moment(at).of_day();
         ((minute - clock.0 + 720).rem_euclid(1440) - 720) as f64
     };
-    let mut learned: Vec<f64> = first.iter().filter(|(_, hit)| *hit).map(|&(at, _)| off(at)).collect();
-    let acts = if follows { 0.0 } else { quartiles(&mut learned).1 };
+    let mut learned: Vec<f64> = first
+        .iter()
+        .filter(|(_, hit)| *hit)
+        .map(|&(at, _)| off(at))
+        .collect();
+    let acts = if follows {
+        0.0
+    } else {
+        quartiles(&mut learned).1
+    };
     let allowed = RIGHT_MINUTES.max(clock.1) as f64;
     let early: Vec<f64> = rest
         .iter()
@@ -81,21 +98,34 @@ fn by_trigger(finding: &Finding, rest: &[(i64, bool)], evidence: &Evidence) -> (
             };
             let moments = &evidence.series[effect].moments;
             let next = moments.partition_point(|moment| moment.at <= at);
-            moments.get(next).map_or(0.0, |moment| (moment.at - at) as f64 / 1e6)
+            moments
+                .get(next)
+                .map_or(0.0, |moment| (moment.at - at) as f64 / 1e6)
         })
         .collect();
     (early.len() as u32, early)
 }
 
 /// Ends the state after the middle of the first part's lengths.
-fn by_length(finding: &Finding, first: &[(i64, bool)], rest: &[(i64, bool)], evidence: &Evidence) -> (u32, Vec<f64>) {
+fn by_length(
+    finding: &Finding,
+    first: &[(i64, bool)],
+    rest: &[(i64, bool)],
+    evidence: &Evidence,
+) -> (u32, Vec<f64>) {
     let entity = evidence.series[finding.series[0]].entity;
     let steps = &evidence.facts[entity].steps;
     let length = |at: i64| {
         let next = steps.partition_point(|step| step.at <= at);
-        steps.get(next).map_or(0.0, |step| (step.at - at) as f64 / 1e6)
+        steps
+            .get(next)
+            .map_or(0.0, |step| (step.at - at) as f64 / 1e6)
     };
-    let mut learned: Vec<f64> = first.iter().filter(|(_, hit)| *hit).map(|&(at, _)| length(at)).collect();
+    let mut learned: Vec<f64> = first
+        .iter()
+        .filter(|(_, hit)| *hit)
+        .map(|&(at, _)| length(at))
+        .collect();
     let acts = quartiles(&mut learned).1;
     let early: Vec<f64> = rest
         .iter()
@@ -117,5 +147,9 @@ fn missed(finding: &Finding, rest: &[(i64, bool)], evidence: &Evidence) -> u32 {
         let next = rest.partition_point(|&(at, _)| at < moment.at - reach);
         rest.get(next).is_some_and(|&(at, _)| at <= moment.at)
     };
-    effect.iter().filter(after).filter(|moment| !explained(moment)).count() as u32
+    effect
+        .iter()
+        .filter(after)
+        .filter(|moment| !explained(moment))
+        .count() as u32
 }

@@ -79,7 +79,9 @@ impl From<Written> for DaySet {
             Written::Word(Word::All) => Self::ALL,
             Written::Word(Word::Weekday) => Self::WEEKDAY,
             Written::Word(Word::Weekend) => Self::WEEKEND,
-            Written::List(days) => Self(days.into_iter().fold(0, |set, day| set | (1 << (day % 7)))),
+            Written::List(days) => {
+                Self(days.into_iter().fold(0, |set, day| set | (1 << (day % 7))))
+            }
         }
     }
 }
@@ -111,7 +113,9 @@ mod tests {
     #[test]
     fn saturday_and_sunday_are_the_weekend() {
         // Day 20,780 is 2026-11-23, a Monday.
-        let weekend: Vec<bool> = (20_780..20_787).map(|day| DaySet::WEEKEND.contains(day)).collect();
+        let weekend: Vec<bool> = (20_780..20_787)
+            .map(|day| DaySet::WEEKEND.contains(day))
+            .collect();
         assert_eq!(weekend, [false, false, false, false, false, true, true]);
     }
 }

@@ -145,17 +145,17 @@ impl Evidence {
         left_out.add(Reason::Echo, echoes);
         let mut kept = 0;
         let mut series = Vec::new();
-        for index in 0..facts.len() {
-            let moments = moments_of(&facts[index], &mut clock);
+        for (index, facts) in facts.iter_mut().enumerate() {
+            let moments = moments_of(facts, &mut clock);
             let count = moments.iter().map(Vec::len).sum::<usize>();
-            facts[index].left_out = facts[index]
+            facts.left_out = facts
                 .left_out
                 .or_else(|| unfit(&moments, count, days.lived_in()));
-            if let Some(reason) = facts[index].left_out {
+            if let Some(reason) = facts.left_out {
                 left_out.add(reason, count as u64);
             } else {
                 kept += count as u64;
-                series.extend(by_state(index, &facts[index], moments));
+                series.extend(by_state(index, facts, moments));
             }
         }
         Self {
@@ -229,6 +229,8 @@ fn facts(timeline: &Timeline, settings: &Settings) -> Vec<Facts> {
             .collect();
         let left_out = if entity.excluded.is_some() {
             entity.excluded
+        } else if entity.numeric {
+            Some(Reason::Numeric)
         } else if settings.silences(&entity.id, entity.area.as_deref()) {
             Some(Reason::Silenced)
         } else if person && !settings.people {

@@ -70,7 +70,11 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
         !in_group(from, to)
     });
     let mut told: Vec<Finding> = links.iter().map(pair::finding).collect();
-    for finding in sequences.iter_mut().chain(&mut conditionals).chain(&mut told) {
+    for finding in sequences
+        .iter_mut()
+        .chain(&mut conditionals)
+        .chain(&mut told)
+    {
         hear_silence(finding, evidence);
     }
     told.extend(conditionals);
@@ -143,9 +147,9 @@ fn keep_larger(sequences: &mut Vec<Finding>, routines: &mut Vec<Finding>, eviden
         2 * one.intersection(&other).count() >= one.len().min(other.len())
     };
     routines.retain(|routine| {
-        !sequences
-            .iter()
-            .any(|sequence| alike(sequence, routine) && routine.series.len() <= sequence.series.len())
+        !sequences.iter().any(|sequence| {
+            alike(sequence, routine) && routine.series.len() <= sequence.series.len()
+        })
     });
     sequences.retain(|sequence| !routines.iter().any(|routine| alike(sequence, routine)));
 }

@@ -51,7 +51,9 @@ impl From<&Pattern> for Known {
 impl Known {
     /// A new id: a hash of what makes the pattern this one.
     pub fn hash(&self) -> String {
-        let slot = self.minute.map_or(-1, |minute| ((minute + SLOT / 2) / SLOT) % (1440 / SLOT));
+        let slot = self
+            .minute
+            .map_or(-1, |minute| ((minute + SLOT / 2) / SLOT) % (1440 / SLOT));
         let days = self.days.map(DaySet::word).unwrap_or_default();
         let since = self.t.map_or(0, |t| t.get() / 86_400_000_000);
         // A routine is what it is whatever the order in which its members are told.
@@ -64,7 +66,11 @@ impl Known {
         if self.kind == Kind::Routine {
             parts.sort_unstable();
         }
-        let text = format!("{}|{}|{days}|{slot}|{since}", self.kind.as_str(), parts.join("|"));
+        let text = format!(
+            "{}|{}|{days}|{slot}|{since}",
+            self.kind.as_str(),
+            parts.join("|")
+        );
         format!("{:016x}", fnv1a(text.as_bytes()))
     }
 
@@ -117,7 +123,8 @@ pub fn name_all(found: &[Known], known: &[Known]) -> Vec<String> {
     let mut taken: Vec<String> = names.iter().flatten().cloned().collect();
     let fresh = |pattern: &Known, taken: &mut Vec<String>| {
         let hash = pattern.hash();
-        let suffixes = std::iter::once(String::new()).chain((2..).map(|number| format!("-{number}")));
+        let suffixes =
+            std::iter::once(String::new()).chain((2..).map(|number| format!("-{number}")));
         let id = suffixes
             .map(|suffix| format!("{hash}{suffix}"))
             .find(|id| !taken.contains(id))

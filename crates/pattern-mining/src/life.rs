@@ -35,7 +35,10 @@ pub fn by_silence(happened: &[i64], lived: &[i64]) -> Option<Status> {
     let (first, last) = (*happened.first()?, *happened.last()?);
     let mut distinct = happened.to_vec();
     distinct.dedup();
-    let alive = lived.iter().filter(|day| (first..=last).contains(day)).count();
+    let alive = lived
+        .iter()
+        .filter(|day| (first..=last).contains(day))
+        .count();
     let silent = lived.iter().filter(|&&day| day > last).count();
     let quiet = 1.0 - distinct.len().min(alive) as f64 / (alive + 1) as f64;
     let by_chance = quiet.powi(silent as i32);
@@ -120,9 +123,15 @@ mod tests {
     #[test]
     fn a_clear_end_and_a_clear_beginning_are_seen() {
         let life = of_row(&row(&[(30, 5), (30, 0)]));
-        assert!(life.ended && !life.began && (28..=31).contains(&life.part.end), "{life:?}");
+        assert!(
+            life.ended && !life.began && (28..=31).contains(&life.part.end),
+            "{life:?}"
+        );
         let life = of_row(&row(&[(30, 0), (30, 5)]));
-        assert!(!life.ended && life.began && life.part.start == 30, "{life:?}");
+        assert!(
+            !life.ended && life.began && life.part.start == 30,
+            "{life:?}"
+        );
     }
 
     #[test]

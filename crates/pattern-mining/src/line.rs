@@ -68,24 +68,38 @@ fn key(id: &str, timeline: &mut Timeline) -> Result<EntityKey, String> {
 fn instant(text: &str) -> Result<UtcMicros, String> {
     match usual_form(text.as_bytes()) {
         Some(micros) => UtcMicros::new(micros).map_err(|error| error.to_string()),
-        None => text.parse().map_err(|error: InvalidInstant| error.to_string()),
+        None => text
+            .parse()
+            .map_err(|error: InvalidInstant| error.to_string()),
     }
 }
 
 /// `2026-11-23T08:13:45`, with or without up to six decimals, then `Z` or `+00:00`.
 fn usual_form(text: &[u8]) -> Option<i64> {
     let number = |from: usize, until: usize| {
-        text.get(from..until)?.iter().try_fold(0_i64, |number, digit| {
-            digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'))
-        })
+        text.get(from..until)?
+            .iter()
+            .try_fold(0_i64, |number, digit| {
+                digit
+                    .is_ascii_digit()
+                    .then(|| number * 10 + i64::from(digit - b'0'))
+            })
     };
     let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-    if !marks.iter().all(|&(place, mark)| text.get(place) == Some(&mark)) {
+    if !marks
+        .iter()
+        .all(|&(place, mark)| text.get(place) == Some(&mark))
+    {
         return None;
     }
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let sane = year >= 1 && (1..=12).contains(&month) && (1..=28).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    let sane = year >= 1
+        && (1..=12).contains(&month)
+        && (1..=28).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
     if !sane {
         // The ends of months and leap seconds are the library's business.
         return None;
@@ -93,7 +107,10 @@ fn usual_form(text: &[u8]) -> Option<i64> {
     let mut rest = &text[19..];
     let mut micros = 0;
     if let Some(decimals) = rest.strip_prefix(b".") {
-        let digits = decimals.iter().take_while(|digit| digit.is_ascii_digit()).count();
+        let digits = decimals
+            .iter()
+            .take_while(|digit| digit.is_ascii_digit())
+            .count();
         if !(1..=6).contains(&digits) {
             return None;
         }
@@ -102,14 +119,20 @@ fn usual_form(text: &[u8]) -> Option<i64> {
     }
     let offset = match rest {
         b"Z" => 0,
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] if [h1, h2, m1, m2].iter().all(|digit| digit.is_ascii_digit()) => {
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2]
+            if [h1, h2, m1, m2].iter().all(|digit| digit.is_ascii_digit()) =>
+        {
             let of = |tens: &u8, ones: &u8| i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
             let minutes = of(h1, h2) * 60 + of(m1, m2);
             if *sign == b'-' { -minutes } else { minutes }
         }
         _ => return None,
     };
-    Some(((days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second) - offset * 60) * 1_000_000 + micros)
+    Some(
+        ((days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second) - offset * 60)
+            * 1_000_000
+            + micros,
+    )
 }
 
 /// Days from 1970-01-01 to a date of the proleptic Gregorian calendar (Howard Hinnant's `days_from_civil`).
@@ -141,7 +164,14 @@ mod tests {
 
     #[test]
     fn everything_else_is_left_to_the_library() {
-        for text in ["2026-01-31T08:00:00Z", "2026-11-23T08:13:60Z", "2026-11-23 08:13:45Z", "yesterday", "", "2026-13-01T00:00:00Z"] {
+        for text in [
+            "2026-01-31T08:00:00Z",
+            "2026-11-23T08:13:60Z",
+            "2026-11-23 08:13:45Z",
+            "yesterday",
+            "",
+            "2026-13-01T00:00:00Z",
+        ] {
             assert_eq!(usual_form(text.as_bytes()), None, "{text}");
         }
         assert!(instant("2026-01-31T08:00:00Z").is_ok());

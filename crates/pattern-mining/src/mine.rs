@@ -95,17 +95,24 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
         times.hypotheses,
         durations.hypotheses,
         anomalies.hypotheses,
-        links.hypotheses,
     ];
     report.hypotheses = tried.iter().sum();
     report.pairs = links.counted;
-    let of = |findings: &[Finding]| findings.iter().map(|finding| finding.p_value).collect::<Vec<_>>();
+    let of = |findings: &[Finding]| {
+        findings
+            .iter()
+            .map(|finding| finding.p_value)
+            .collect::<Vec<_>>()
+    };
     let groups = [
-        habits.iter().map(|link| link.p_value).collect(),
+        habits
+            .iter()
+            .map(|link| link.p_value)
+            .chain(of(&conditionals))
+            .collect(),
         of(&times.findings),
         of(&durations.findings),
         of(&anomalies.findings),
-        of(&conditionals),
     ];
     report.candidates = groups.iter().map(Vec::len).sum();
     let mut q_values = group_q_values(&groups, &tried).into_iter();
@@ -128,10 +135,10 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
     };
     Significant {
         links: kept_links,
+        conditionals: cut(conditionals),
         times: cut(times.findings),
         durations: cut(durations.findings),
         anomalies: cut(anomalies.findings),
-        conditionals: cut(conditionals),
     }
 }
 

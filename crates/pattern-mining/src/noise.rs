@@ -1,7 +1,7 @@
 //! What is no evidence whatever its order: kinds of entities and kinds of states.
 
-use crate::report::Reason;
 use crate::evidence::Moment;
+use crate::report::Reason;
 
 /// An entity that was seen in more different states than this tells a text, not a state.
 pub(crate) const MAX_STATES: usize = 16;
@@ -64,8 +64,8 @@ const DIAGNOSTIC: [&str; 7] = [
 
 /// States in which a thing rests.
 const RESTING: [&str; 13] = [
-    "off", "closed", "idle", "standby", "paused", "not_home", "locked", "docked", "disarmed", "closing",
-    "stopped", "away", "auto",
+    "off", "closed", "idle", "standby", "paused", "not_home", "locked", "docked", "disarmed",
+    "closing", "stopped", "away", "auto",
 ];
 /// Words in the id of an entity that follows whoever walks by, for homes whose registry does not tell device classes.
 const AMBIENT_WORDS: [&str; 4] = ["motion", "occupancy", "presence", "pir"];
@@ -94,7 +94,9 @@ pub(crate) fn is_ambient(class: &str) -> bool {
 /// Whether the name of a sensor says that it follows whoever walks by.
 pub(crate) fn named_ambient(id: &str) -> bool {
     id.starts_with("binary_sensor.")
-        && id.split(['.', '_']).any(|word| AMBIENT_WORDS.contains(&word))
+        && id
+            .split(['.', '_'])
+            .any(|word| AMBIENT_WORDS.contains(&word))
 }
 
 /// Why nothing of a device class is looked at.

@@ -86,7 +86,13 @@ pub fn poisson_tail(count: u32, expected: f64) -> f64 {
 /// Logarithm of the largest likelihood of so many successes in so many trials.
 pub fn ln_likelihood(successes: usize, trials: usize) -> f64 {
     let (k, n) = (successes as f64, trials as f64);
-    let term = |part: f64| if part > 0.0 { part * (part / n).ln() } else { 0.0 };
+    let term = |part: f64| {
+        if part > 0.0 {
+            part * (part / n).ln()
+        } else {
+            0.0
+        }
+    };
     term(k) + term(n - k)
 }
 

@@ -7,7 +7,13 @@ use crate::finding::Finding;
 use crate::pattern::{Condition, DaySet, Kind, Oddity, Pattern, SunEvent};
 
 const WEEKDAYS: [&str; 7] = [
-    "Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays",
+    "Mondays",
+    "Tuesdays",
+    "Wednesdays",
+    "Thursdays",
+    "Fridays",
+    "Saturdays",
+    "Sundays",
 ];
 
 /// Such as: Kitchen light turns on around 06:45 on weekdays (19 of 21 days).
@@ -17,7 +23,10 @@ pub fn sentence(pattern: &Pattern, finding: &Finding, evidence: &Evidence) -> St
         let name = facts.name.clone().unwrap_or_else(|| spoken(&facts.id));
         format!("{name} {}", verb(&facts.id, &pattern.states[place]))
     };
-    let counted = format!("({} of {} times)", pattern.occurrences, pattern.opportunities);
+    let counted = format!(
+        "({} of {} times)",
+        pattern.occurrences, pattern.opportunities
+    );
     let after = span(pattern.delay_s.unwrap_or(0.0));
     let clock = pattern.time_of_day_minutes.unwrap_or(0);
     let at = format!("around {:02}:{:02}", clock / 60, clock % 60);
@@ -31,12 +40,20 @@ pub fn sentence(pattern: &Pattern, finding: &Finding, evidence: &Evidence) -> St
             pattern.occurrences,
             pattern.opportunities
         ),
-        Kind::Pair => format!("{} about {after} after {} {counted}", does(1), lower(&does(0))),
+        Kind::Pair => format!(
+            "{} about {after} after {} {counted}",
+            does(1),
+            lower(&does(0))
+        ),
         Kind::Conditional => format!(
             "{} about {after} after {}, but only {} {counted}",
             does(1),
             lower(&does(0)),
-            pattern.condition.as_ref().map(condition).unwrap_or_default()
+            pattern
+                .condition
+                .as_ref()
+                .map(condition)
+                .unwrap_or_default()
         ),
         Kind::Sequence => {
             let steps: Vec<String> = (0..finding.series.len()).map(does).collect();
@@ -90,7 +107,10 @@ fn days(set: Option<DaySet>) -> String {
         DaySet::WEEKDAY => "on weekdays".to_owned(),
         DaySet::WEEKEND => "at weekends".to_owned(),
         other => {
-            let names: Vec<&str> = other.weekdays().map(|day| WEEKDAYS[usize::from(day)]).collect();
+            let names: Vec<&str> = other
+                .weekdays()
+                .map(|day| WEEKDAYS[usize::from(day)])
+                .collect();
             format!("on {}", names.join(" and "))
         }
     }
@@ -102,8 +122,16 @@ fn condition(condition: &Condition) -> String {
         Condition::Light => "by daylight".to_owned(),
         Condition::Weekday => "on weekdays".to_owned(),
         Condition::Weekend => "at weekends".to_owned(),
-        Condition::State { entity, state } => format!("while {} is {}", lower(&spoken(entity)), state.replace('_', " ")),
-        Condition::Numeric { entity, above, below } => {
+        Condition::State { entity, state } => format!(
+            "while {} is {}",
+            lower(&spoken(entity)),
+            state.replace('_', " ")
+        ),
+        Condition::Numeric {
+            entity,
+            above,
+            below,
+        } => {
             let name = lower(&spoken(entity));
             match (above, below) {
                 (Some(above), _) => format!("while {name} is above {above:.1}"),
@@ -116,9 +144,9 @@ fn condition(condition: &Condition) -> String {
 
 fn lower(text: &str) -> String {
     let mut letters = text.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
 }
 
 /// A time for people: 45 seconds, 12 minutes, 3 hours.
@@ -133,7 +161,10 @@ pub fn span(seconds: f64) -> String {
         (seconds / 86_400.0, "day")
     };
     let count = count.round();
-    format!("{count} {unit}{}", if (count - 1.0).abs() < 0.5 { "" } else { "s" })
+    format!(
+        "{count} {unit}{}",
+        if (count - 1.0).abs() < 0.5 { "" } else { "s" }
+    )
 }
 
 /// `light.kitchen_lamp` is spoken "Kitchen lamp".
@@ -177,30 +208,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_like_a_sentence() {
-        let words = Words {
-            entity_id: "light.kitchen_lamp",
-            name: Some("Kitchen light"),
-            state: "on",
-            minute: 405,
-            days: DayClass::Weekday,
-            seen: 19,
-            of: 21,
+    fn states_and_spans_are_spoken() {
+        assert_eq!(verb("light.kitchen", "on"), "turns on");
+        assert_eq!(spoken("light.kitchen_lamp"), "Kitchen lamp");
+        assert_eq!(span(1.0), "1 second");
+        assert_eq!(span(5_400.0), "90 minutes");
+        assert_eq!(days(Some(DaySet::single(2))), "on Wednesdays");
+        let bright = Condition::Numeric {
+            entity: "sensor.hall_lux".to_owned(),
+            above: Some(30.0),
+            below: None,
         };
-        assert_eq!(
-            time_of_day(&words),
-            "Kitchen light turns on around 06:45 on weekdays (19 of 21 days)."
-        );
-        let unnamed = Words {
-            name: None,
-            days: DayClass::All,
-            minute: 5,
-            state: "eco_mode",
-            ..words
-        };
-        assert_eq!(
-            time_of_day(&unnamed),
-            "Kitchen lamp changes to eco mode around 00:05 every day (19 of 21 days)."
-        );
+        assert_eq!(condition(&bright), "while hall lux is above 30.0");
     }
 }

@@ -76,7 +76,9 @@ fn declination_and_equation(days: f64) -> (f64, f64) {
     let mean = 280.459 + 0.985_647_36 * days;
     let longitude = (mean + 1.915 * anomaly.sin() + 0.020 * (2.0 * anomaly).sin()).to_radians();
     let tilt = (23.439 - 0.000_000_36 * days).to_radians();
-    let ascension = (tilt.cos() * longitude.sin()).atan2(longitude.cos()).to_degrees();
+    let ascension = (tilt.cos() * longitude.sin())
+        .atan2(longitude.cos())
+        .to_degrees();
     let apart = (mean - ascension + 180.0).rem_euclid(360.0) - 180.0;
     ((tilt.sin() * longitude.sin()).asin(), 4.0 * apart)
 }
@@ -90,8 +92,16 @@ mod tests {
         let berlin = Place::of_zone("Europe/Berlin", 3600);
         // Day 20,259 is 2025-06-20: sunrise 04:43 and sunset 21:33 in Berlin, both in CEST.
         let local = |event| berlin.minute_utc(20_259, event).unwrap() + 120.0;
-        assert!((local(SunEvent::Sunset) - 1293.0).abs() < 3.0, "{}", local(SunEvent::Sunset));
-        assert!((local(SunEvent::Sunrise) - 283.0).abs() < 3.0, "{}", local(SunEvent::Sunrise));
+        assert!(
+            (local(SunEvent::Sunset) - 1293.0).abs() < 3.0,
+            "{}",
+            local(SunEvent::Sunset)
+        );
+        assert!(
+            (local(SunEvent::Sunrise) - 283.0).abs() < 3.0,
+            "{}",
+            local(SunEvent::Sunrise)
+        );
         let midday = 20_259 * 86_400_000_000 + 11 * 3_600_000_000;
         assert!(!berlin.is_dark(midday) && berlin.is_dark(midday + 12 * 3_600_000_000));
     }

@@ -16,14 +16,20 @@ const REPLAY_WEIGHT: f64 = 0.3;
 pub fn pattern(finding: &Finding, backtest: Option<Backtest>, evidence: &Evidence) -> Pattern {
     let series = |place: usize| &evidence.series[finding.series[place]];
     let all = || (0..finding.series.len()).map(series);
-    let mut days: Vec<i64> = finding.occurrences.iter().map(|&at| evidence.moment(at).day()).collect();
+    let mut days: Vec<i64> = finding
+        .occurrences
+        .iter()
+        .map(|&at| evidence.moment(at).day())
+        .collect();
     days.dedup();
     let clock = finding.clock;
     let sun = clock.and_then(|clock| sun(finding, clock.frame, evidence));
     let mut pattern = Pattern {
         id: String::new(),
         kind: finding.kind,
-        entities: all().map(|series| evidence.facts[series.entity].id.clone()).collect(),
+        entities: all()
+            .map(|series| evidence.facts[series.entity].id.clone())
+            .collect(),
         states: all().map(|series| series.state.clone()).collect(),
         confidence: confidence(finding, backtest),
         q_value: finding.p_value,
@@ -41,10 +47,24 @@ pub fn pattern(finding: &Finding, backtest: Option<Backtest>, evidence: &Evidenc
         }),
         sun,
         days: finding.days,
-        delay_s: finding.delay.filter(|_| finding.kind != Kind::Duration).map(|delay| round_to(delay.1, 10.0)),
-        delay_spread_s: finding.delay.filter(|_| finding.kind != Kind::Duration).map(|delay| (round_to(delay.0, 10.0), round_to(delay.2, 10.0))),
-        gaps_s: finding.gaps.iter().map(|&gap| round_to(gap, 10.0)).collect(),
-        member_share: finding.member_share.iter().map(|&share| round_to(share, 1000.0)).collect(),
+        delay_s: finding
+            .delay
+            .filter(|_| finding.kind != Kind::Duration)
+            .map(|delay| round_to(delay.1, 10.0)),
+        delay_spread_s: finding
+            .delay
+            .filter(|_| finding.kind != Kind::Duration)
+            .map(|delay| (round_to(delay.0, 10.0), round_to(delay.2, 10.0))),
+        gaps_s: finding
+            .gaps
+            .iter()
+            .map(|&gap| round_to(gap, 10.0))
+            .collect(),
+        member_share: finding
+            .member_share
+            .iter()
+            .map(|&share| round_to(share, 1000.0))
+            .collect(),
         scene: finding.scene,
         same_area: same_area(finding, evidence),
         minutes: finding.minutes.map(|minutes| round_to(minutes, 100.0)),
@@ -71,7 +91,10 @@ fn instant(micros: i64) -> UtcMicros {
 fn confidence(finding: &Finding, backtest: Option<Backtest>) -> f64 {
     if finding.kind == Kind::Anomaly {
         // One odd thing has no share; how far out it is orders the oddities behind the habits.
-        return round_to((-finding.p_value.max(1e-12).log10() / 24.0).clamp(0.05, 0.5), 1000.0);
+        return round_to(
+            (-finding.p_value.max(1e-12).log10() / 24.0).clamp(0.05, 0.5),
+            1000.0,
+        );
     }
     let whole = wilson_lower(finding.opportunities, finding.hits);
     let value = backtest.map_or(whole, |replay| {
@@ -82,7 +105,9 @@ fn confidence(finding: &Finding, backtest: Option<Backtest>) -> f64 {
 }
 
 fn sun(finding: &Finding, frame: Frame, evidence: &Evidence) -> Option<SunOffset> {
-    let Frame::Sun(event) = frame else { return None };
+    let Frame::Sun(event) = frame else {
+        return None;
+    };
     let last = *finding.occurrences.last()?;
     let day = evidence.moment(last).day();
     let moment = evidence.place.minute_utc(day, event)?;

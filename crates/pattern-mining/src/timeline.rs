@@ -63,6 +63,8 @@ pub(crate) struct Entity {
     pub(crate) excluded: Option<Reason>,
     /// It follows whoever walks by.
     pub(crate) ambient: bool,
+    /// It measures: its other states are no states.
+    pub(crate) numeric: bool,
     /// States seen, by number.
     pub(crate) states: Vec<Box<str>>,
     /// The state and instant of its last change.
@@ -252,6 +254,7 @@ impl Timeline {
                 Ok(number) => number,
                 Err(Text::Number(value)) => {
                     self.left_out.add(Reason::Numeric, 1);
+                    entity.numeric = true;
                     if at.saturating_sub(entity.sampled) >= SAMPLE_EVERY || at < entity.sampled {
                         entity.sampled = at;
                         self.samples.push(Sample {

@@ -14,13 +14,25 @@ const BAR: usize = 10;
 pub(crate) fn list(outcome: &Outcome, read: &ReadLines) -> String {
     let mut text = String::new();
     for kind in Kind::ALL {
-        let of_kind: Vec<&Pattern> = outcome.patterns.iter().filter(|pattern| pattern.kind == kind).collect();
+        let of_kind: Vec<&Pattern> = outcome
+            .patterns
+            .iter()
+            .filter(|pattern| pattern.kind == kind)
+            .collect();
         if of_kind.is_empty() {
             continue;
         }
         line(&mut text, heading(kind));
         for pattern in of_kind {
-            line(&mut text, &format!("  {} {}{}", bar(pattern.confidence), pattern.sentence, life(pattern.status)));
+            line(
+                &mut text,
+                &format!(
+                    "  {} {}{}",
+                    bar(pattern.confidence),
+                    pattern.sentence,
+                    life(pattern.status)
+                ),
+            );
             if let Some(replay) = pattern.backtest {
                 line(
                     &mut text,
@@ -48,7 +60,10 @@ pub(crate) fn summary(outcome: &Outcome, read: &ReadLines) -> String {
     if report.days_lived_in < report.days_wanted {
         line(
             &mut text,
-            &format!("{} of {} days collected: too few to tell a habit from chance.", report.days_lived_in, report.days_wanted),
+            &format!(
+                "{} of {} days collected: too few to tell a habit from chance.",
+                report.days_lived_in, report.days_wanted
+            ),
         );
     } else if outcome.patterns.is_empty() {
         line(&mut text, "Nothing in this home is more than chance.");
@@ -71,9 +86,25 @@ pub(crate) fn summary(outcome: &Outcome, read: &ReadLines) -> String {
         .flatten()
         .map(|(reason, count)| format!("{} {count}", reason.replace('_', " ")))
         .collect();
-    line(&mut text, &format!("Left out: {}.", if reasons.is_empty() { "nothing".to_owned() } else { reasons.join(", ") }));
+    line(
+        &mut text,
+        &format!(
+            "Left out: {}.",
+            if reasons.is_empty() {
+                "nothing".to_owned()
+            } else {
+                reasons.join(", ")
+            }
+        ),
+    );
     if let Some((number, wrong)) = &read.first_bad {
-        line(&mut text, &format!("{} lines are no state change; the first is line {number}: {wrong}", read.bad));
+        line(
+            &mut text,
+            &format!(
+                "{} lines are no state change; the first is line {number}: {wrong}",
+                read.bad
+            ),
+        );
     }
     text.truncate(text.trim_end().len());
     text

@@ -37,7 +37,10 @@ pub(crate) fn read(path: &Path, timeline: &mut Timeline) -> Result<ReadLines, Fa
     let mut bytes = Vec::with_capacity(1024);
     loop {
         bytes.clear();
-        let read = (&mut input).take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(told)?;
+        let read = (&mut input)
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut bytes)
+            .map_err(told)?;
         if read == 0 {
             break;
         }

@@ -8,7 +8,7 @@ use crate::finding::{Finding, Found};
 use crate::pattern::{Kind, Oddity};
 use crate::score::{normal_tail, poisson_tail, quartiles};
 
-use super::duration::held;
+use super::duration::{Held, held};
 
 /// Oddities older than this many days are no news.
 pub const RECENT_DAYS: i64 = 28;
@@ -46,9 +46,13 @@ pub fn find(evidence: &Evidence) -> Found {
         }
         found.hypotheses += 3;
         let facts = &evidence.facts[series.entity];
-        found.findings.extend(too_long(evidence, index, series, facts));
+        found
+            .findings
+            .extend(too_long(evidence, index, series, facts));
         found.findings.extend(silent(evidence, index, series));
-        found.findings.extend(unusual_hour(evidence, index, series, &night));
+        found
+            .findings
+            .extend(unusual_hour(evidence, index, series, &night));
     }
     found
 }
@@ -57,9 +61,12 @@ fn since(evidence: &Evidence) -> i64 {
     evidence.span.1 - RECENT_DAYS * DAY
 }
 
+/// The ordinary is a model here, not a permutation, and an oddity cannot be repeated: its p-value is made dearer by this factor.
+const UNSURE: f64 = 10.0;
+
 fn oddity(index: usize, oddity: Oddity, at: i64, p_value: f64, remark: String) -> Finding {
     let mut finding = Finding::new(Kind::Anomaly, vec![index]);
-    finding.p_value = p_value;
+    finding.p_value = (p_value * UNSURE).min(1.0);
     finding.hits = 1;
     finding.opportunities = 1;
     finding.occurrences = vec![at];
@@ -70,12 +77,18 @@ fn oddity(index: usize, oddity: Oddity, at: i64, p_value: f64, remark: String) -
 
 /// Held far longer than ever before.
 fn too_long(evidence: &Evidence, index: usize, series: &Series, facts: &Facts) -> Option<Finding> {
-    let state = facts.states.iter().position(|state| *state == series.state)?;
-    let times = held(facts, state as u16, evidence.span.1);
+    let state = facts
+        .states
+        .iter()
+        .position(|state| *state == series.state)?;
+    let mut times = held(facts, state as u16, evidence.span.1);
+    // On a day without data its end may be lost.
+    times.retain(|time| all_lived(evidence, time));
     if times.len() < MIN_TIMES {
         return None;
     }
-    let longest = (0..times.len()).max_by(|&a, &b| times[a].seconds.total_cmp(&times[b].seconds))?;
+    let longest =
+        (0..times.len()).max_by(|&a, &b| times[a].seconds.total_cmp(&times[b].seconds))?;
     let odd = times[longest];
     let mut others: Vec<f64> = times
         .iter()
@@ -92,7 +105,11 @@ fn too_long(evidence: &Evidence, index: usize, series: &Series, facts: &Facts) -
     let spread = ((high - low) / 1.35).max(LEAST_SPREAD);
     let p_value = normal_tail((odd.seconds.ln() - middle) / spread) * times.len() as f64;
     let opening = facts.id.starts_with("binary_sensor.") || facts.id.starts_with("cover.");
-    let kind = if opening { Oddity::LeftOpen } else { Oddity::StuckOn };
+    let kind = if opening {
+        Oddity::LeftOpen
+    } else {
+        Oddity::StuckOn
+    };
     let remark = format!(
         "for {}, usually {}, never more than {}",
         crate::sentence::span(odd.seconds),
@@ -100,6 +117,15 @@ fn too_long(evidence: &Evidence, index: usize, series: &Series, facts: &Facts) -
         crate::sentence::span(before)
     );
     Some(oddity(index, kind, odd.from, p_value.min(1.0), remark))
+}
+
+fn all_lived(evidence: &Evidence, time: &Held) -> bool {
+    let until = time.from + (time.seconds * 1e6) as i64;
+    let (first, last) = (
+        evidence.moment(time.from).day(),
+        evidence.moment(until).day(),
+    );
+    (first..=last).all(|day| evidence.days.lived_at(day * 1440))
 }
 
 /// Something that speaks every day, and did not for days on which others did.
@@ -111,7 +137,9 @@ fn silent(evidence: &Evidence, index: usize, series: &Series) -> Option<Finding>
             spoke[day] = true;
         }
     }
-    let lived: Vec<usize> = (0..days.len()).filter(|&day| days.lived_at(days.day_at(day) * 1440)).collect();
+    let lived: Vec<usize> = (0..days.len())
+        .filter(|&day| days.lived_at(days.day_at(day) * 1440))
+        .collect();
     let mut longest: &[usize] = &[];
     // The last day of the data is not whole.
     for run in lived[..lived.len().saturating_sub(1)].chunk_by(|&a, &b| spoke[a] == spoke[b]) {
@@ -136,9 +164,16 @@ fn silent(evidence: &Evidence, index: usize, series: &Series) -> Option<Finding>
             by_day[day] += 1.0;
         }
     }
-    let counts: Vec<f64> = lived.iter().filter(|day| !longest.contains(day)).map(|&day| by_day[day]).collect();
+    let counts: Vec<f64> = lived
+        .iter()
+        .filter(|day| !longest.contains(day))
+        .map(|&day| by_day[day])
+        .collect();
     let p_value = quiet_day(&counts).powi(longest.len() as i32) * lived.len() as f64;
-    let remark = format!("for {} days, otherwise on {loud} of {others}", longest.len());
+    let remark = format!(
+        "for {} days, otherwise on {loud} of {others}",
+        longest.len()
+    );
     Some(oddity(index, Oddity::Silent, at, p_value.min(1.0), remark))
 }
 
@@ -147,7 +182,11 @@ fn silent(evidence: &Evidence, index: usize, series: &Series) -> Option<Finding>
 fn quiet_day(counts: &[f64]) -> f64 {
     let days = counts.len().max(1) as f64;
     let mean = counts.iter().sum::<f64>() / days;
-    let variance = counts.iter().map(|count| (count - mean).powi(2)).sum::<f64>() / days;
+    let variance = counts
+        .iter()
+        .map(|count| (count - mean).powi(2))
+        .sum::<f64>()
+        / days;
     let chance = if variance > mean {
         let size = mean * mean / (variance - mean);
         (size / (size + mean)).powf(size)
@@ -168,7 +207,9 @@ fn household(evidence: &Evidence) -> Vec<f64> {
             all += 1.0;
         }
     }
-    let mut sum: f64 = (-HOUR..=HOUR).map(|minute| by_minute[minute.rem_euclid(1440) as usize]).sum();
+    let mut sum: f64 = (-HOUR..=HOUR)
+        .map(|minute| by_minute[minute.rem_euclid(1440) as usize])
+        .sum();
     (0..1440_i64)
         .map(|minute| {
             let share = (sum + 1.0) / (all + 1.0);
@@ -180,7 +221,12 @@ fn household(evidence: &Evidence) -> Vec<f64> {
 }
 
 /// Several times in one night at an hour at which neither this nor the household is ever awake.
-fn unusual_hour(evidence: &Evidence, index: usize, series: &Series, household: &[f64]) -> Option<Finding> {
+fn unusual_hour(
+    evidence: &Evidence,
+    index: usize,
+    series: &Series,
+    household: &[f64],
+) -> Option<Finding> {
     let lived = evidence.days.lived_in().max(1) as f64;
     let a_day = series.moments.len() as f64 / lived;
     let moments = &series.moments;
@@ -198,7 +244,8 @@ fn unusual_hour(evidence: &Evidence, index: usize, series: &Series, household: &
         };
         if household[first.of_day() as usize] > ASLEEP
             || burst < MIN_BURST
-            || moments.iter().filter(near).count() > burst {
+            || moments.iter().filter(near).count() > burst
+        {
             continue;
         }
         // The household tells what to expect of something unknown; the longer it is known, the more its own record counts.
@@ -207,7 +254,13 @@ fn unusual_hour(evidence: &Evidence, index: usize, series: &Series, household: &
         let p_value = poisson_tail(burst as u32, expected) * lived;
         if best.as_ref().is_none_or(|best| p_value < best.p_value) {
             let remark = format!("{burst} times, and never at that hour on {lived} other days");
-            best = Some(oddity(index, Oddity::UnusualHour, first.at, p_value.min(1.0), remark));
+            best = Some(oddity(
+                index,
+                Oddity::UnusualHour,
+                first.at,
+                p_value.min(1.0),
+                remark,
+            ));
         }
     }
     best

@@ -99,7 +99,10 @@ pub fn split(evidence: &Evidence, link: &Link, conditions: &Conditions) -> Optio
     consider(opposite(&weekday), &|| Condition::Weekend);
     consider(dark, &|| Condition::Dark);
     consider(weekday, &|| Condition::Weekday);
-    let ends = (evidence.series[link.from].entity, evidence.series[link.to].entity);
+    let ends = (
+        evidence.series[link.from].entity,
+        evidence.series[link.to].entity,
+    );
     for &(entity, state) in &conditions.states {
         if evidence.related(entity, ends.0) || evidence.related(entity, ends.1) {
             continue;
@@ -128,7 +131,10 @@ fn by_number(
     consider: &mut impl FnMut(Vec<bool>, &dyn Fn() -> Condition),
 ) {
     let facts = &evidence.facts[entity];
-    let values: Vec<Option<f32>> = turns.iter().map(|turn| facts.value_at(turn.at.at)).collect();
+    let values: Vec<Option<f32>> = turns
+        .iter()
+        .map(|turn| facts.value_at(turn.at.at))
+        .collect();
     let mut sorted: Vec<f32> = values.iter().flatten().copied().collect();
     if sorted.len() < turns.len() / 2 {
         return;
@@ -190,7 +196,8 @@ fn finding(link: &Link, p_value: f64, condition: Condition, holds: &[bool]) -> F
     finding.misses = at(false);
     finding.hits = finding.occurrences.len() as u32;
     finding.opportunities = due().count() as u32;
-    finding.expected = link.expected * f64::from(finding.opportunities) / f64::from(link.opportunities.max(1));
+    finding.expected =
+        link.expected * f64::from(finding.opportunities) / f64::from(link.opportunities.max(1));
     finding.days = match condition {
         Condition::Weekday => Some(DaySet::WEEKDAY),
         Condition::Weekend => Some(DaySet::WEEKEND),

@@ -116,9 +116,13 @@ impl Rhythm {
         }
         let count = |class: DaySet| {
             let days = &evidence.days;
-            (0..days.len()).filter(|&day| days.counts(day, class)).count() as f64
+            (0..days.len())
+                .filter(|&day| days.counts(day, class))
+                .count() as f64
         };
-        folded.iter_mut().for_each(|seconds| seconds.sort_unstable());
+        for seconds in &mut folded {
+            seconds.sort_unstable();
+        }
         Self {
             folded,
             days: [count(DaySet::WEEKDAY), count(DaySet::WEEKEND)],
@@ -172,7 +176,11 @@ pub fn test(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Opt
         link = best_delay(from, to, link.turns, life, charge)?;
     }
     let effect = &evidence.series[to].moments;
-    link.reversed = link.lived().iter().filter(|turn| came_before(effect, turn, link.within)).count() as u32;
+    link.reversed = link
+        .lived()
+        .iter()
+        .filter(|turn| came_before(effect, turn, link.within))
+        .count() as u32;
     Some(link)
 }
 
@@ -234,21 +242,28 @@ fn turns(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Vec<Tu
         if !evidence.days.lived_at(trigger.minute) || trigger.at + LONGEST * SECOND > last {
             continue;
         }
-        while effects.get(next).is_some_and(|effect| effect.at <= trigger.at) {
+        while effects
+            .get(next)
+            .is_some_and(|effect| effect.at <= trigger.at)
+        {
             next += 1;
         }
         // The effect belongs to the latest trigger before it.
-        let until = triggers
-            .get(number + 1)
-            .map_or(i64::MAX, |later| later.at);
+        let until = triggers.get(number + 1).map_or(i64::MAX, |later| later.at);
         let delay = effects
             .get(next)
             .filter(|effect| effect.at <= until && effect.at - trigger.at <= LONGEST * SECOND)
             .map(|effect| (effect.at - trigger.at) as f64 / 1e6);
-        while effects.get(low).is_some_and(|effect| effect.at < trigger.at - SAME_DAY * SECOND) {
+        while effects
+            .get(low)
+            .is_some_and(|effect| effect.at < trigger.at - SAME_DAY * SECOND)
+        {
             low += 1;
         }
-        while effects.get(high).is_some_and(|effect| effect.at <= trigger.at + SAME_DAY * SECOND) {
+        while effects
+            .get(high)
+            .is_some_and(|effect| effect.at <= trigger.at + SAME_DAY * SECOND)
+        {
             high += 1;
         }
         let near = &effects[low..high];

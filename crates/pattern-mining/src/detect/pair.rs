@@ -33,7 +33,9 @@ pub struct Links {
 pub fn links(evidence: &Evidence) -> Links {
     let mut screened = screen::screen(evidence);
     // Effect by effect, so that its rhythm is laid out once.
-    screened.pairs.sort_unstable_by_key(|&(from, to)| (to, from));
+    screened
+        .pairs
+        .sort_unstable_by_key(|&(from, to)| (to, from));
     let mut links = Vec::new();
     for group in screened.pairs.chunk_by(|one, other| one.1 == other.1) {
         let rhythm = Rhythm::new(evidence, group[0].1);

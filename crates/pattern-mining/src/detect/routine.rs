@@ -27,7 +27,8 @@ const QUORUM: f64 = 0.6;
 
 /// Finds routines among times of the day, which are given with their final day classes.
 pub fn find(evidence: &Evidence, times: &[&Finding]) -> Vec<Finding> {
-    let minutes: Vec<BTreeMap<i64, i64>> = times.iter().map(|time| by_day(evidence, time)).collect();
+    let minutes: Vec<BTreeMap<i64, i64>> =
+        times.iter().map(|time| by_day(evidence, time)).collect();
     let mut candidates = Vec::new();
     for one in 0..times.len() {
         for other in one + 1..times.len() {
@@ -41,13 +42,21 @@ pub fn find(evidence: &Evidence, times: &[&Finding]) -> Vec<Finding> {
     for &(one, other) in &candidates {
         if together(&minutes[one], &minutes[other]) < limit {
             let (from, to) = (group[one].max(group[other]), group[one].min(group[other]));
-            group.iter_mut().filter(|name| **name == from).for_each(|name| *name = to);
+            group
+                .iter_mut()
+                .filter(|name| **name == from)
+                .for_each(|name| *name = to);
         }
     }
     let mut found = Vec::new();
     for name in 0..times.len() {
-        let members: Vec<usize> = (0..times.len()).filter(|&member| group[member] == name).collect();
-        let mut entities: Vec<usize> = members.iter().map(|&member| entity(evidence, times[member])).collect();
+        let members: Vec<usize> = (0..times.len())
+            .filter(|&member| group[member] == name)
+            .collect();
+        let mut entities: Vec<usize> = members
+            .iter()
+            .map(|&member| entity(evidence, times[member]))
+            .collect();
         entities.sort_unstable();
         entities.dedup();
         if entities.len() >= MIN_MEMBERS {
@@ -121,7 +130,10 @@ fn finding(
     let mut by_strength = members.to_vec();
     by_strength.sort_by(|&a, &b| times[b].strength().total_cmp(&times[a].strength()));
     for member in by_strength {
-        if !chosen.iter().any(|&other| entity(evidence, times[other]) == entity(evidence, times[member])) {
+        if !chosen
+            .iter()
+            .any(|&other| entity(evidence, times[other]) == entity(evidence, times[member]))
+        {
             chosen.push(member);
         }
     }
@@ -140,16 +152,35 @@ fn finding(
     let strongest = times[chosen[0]];
     let clock = strongest.clock?;
     let middle = median(happened.iter().map(|&(_, minute)| minute).collect())?;
-    let spread = (happened.iter().map(|&(_, minute)| ((minute - middle) as f64).powi(2)).sum::<f64>()
+    let spread = (happened
+        .iter()
+        .map(|&(_, minute)| ((minute - middle) as f64).powi(2))
+        .sum::<f64>()
         / happened.len() as f64)
         .sqrt();
     let mut in_order = chosen.clone();
-    in_order.sort_by_key(|&member| times[member].clock.map_or(0, |clock| (clock.minute - middle + 720).rem_euclid(1440)));
-    let mut finding = Finding::new(Kind::Routine, in_order.iter().map(|&member| times[member].series[0]).collect());
-    finding.p_value = chosen.iter().map(|&member| times[member].p_value).fold(0.0, f64::max);
+    in_order.sort_by_key(|&member| {
+        times[member]
+            .clock
+            .map_or(0, |clock| (clock.minute - middle + 720).rem_euclid(1440))
+    });
+    let mut finding = Finding::new(
+        Kind::Routine,
+        in_order
+            .iter()
+            .map(|&member| times[member].series[0])
+            .collect(),
+    );
+    finding.p_value = chosen
+        .iter()
+        .map(|&member| times[member].p_value)
+        .fold(0.0, f64::max);
     finding.hits = happened.len() as u32;
     finding.opportunities = strongest.opportunities.max(finding.hits);
-    finding.expected = chosen.iter().map(|&member| times[member].expected).fold(f64::INFINITY, f64::min);
+    finding.expected = chosen
+        .iter()
+        .map(|&member| times[member].expected)
+        .fold(f64::INFINITY, f64::min);
     finding.days = strongest.days;
     finding.status = strongest.status;
     finding.clock = Some(ClockTime {
@@ -160,12 +191,18 @@ fn finding(
     finding.member_share = in_order
         .iter()
         .map(|&member| {
-            let there = happened.iter().filter(|(day, _)| minutes[member].contains_key(day)).count();
+            let there = happened
+                .iter()
+                .filter(|(day, _)| minutes[member].contains_key(day))
+                .count();
             there as f64 / happened.len() as f64
         })
         .collect();
     let instant = |&(day, minute): &(i64, i64)| {
-        evidence.days.index(day).map(|index| evidence.days.micros_at(index, minute))
+        evidence
+            .days
+            .index(day)
+            .map(|index| evidence.days.micros_at(index, minute))
     };
     finding.occurrences = happened.iter().filter_map(instant).collect();
     let missed = |at: &&i64| {

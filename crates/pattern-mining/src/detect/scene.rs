@@ -53,19 +53,26 @@ fn finding(evidence: &Evidence, links: &[Link], group: &BTreeSet<usize>) -> Find
         let moments = &evidence.series[series].moments;
         let reach = (WITHIN * 1e6) as i64;
         let next = moments.partition_point(|moment| moment.at < at - reach);
-        moments.get(next).is_some_and(|moment| moment.at <= at + reach)
+        moments
+            .get(next)
+            .is_some_and(|moment| moment.at <= at + reach)
     };
     let lead_moments = &evidence.series[lead].moments;
-    let (hit, missed): (Vec<i64>, Vec<i64>) = lead_moments.iter().map(|moment| moment.at).partition(|&at| {
-        members.iter().filter(|&&series| near(series, at)).count() * 3 >= members.len() * 2
-    });
+    let (hit, missed): (Vec<i64>, Vec<i64>) = lead_moments
+        .iter()
+        .map(|moment| moment.at)
+        .partition(|&at| {
+            members.iter().filter(|&&series| near(series, at)).count() * 3 >= members.len() * 2
+        });
     let mut finding = Finding::new(Kind::Routine, members.clone());
     finding.p_value = inside.map(|link| link.p_value).fold(0.0, f64::max);
     finding.hits = hit.len() as u32;
     finding.opportunities = lead_moments.len() as u32;
     finding.member_share = members
         .iter()
-        .map(|&series| hit.iter().filter(|&&at| near(series, at)).count() as f64 / hit.len().max(1) as f64)
+        .map(|&series| {
+            hit.iter().filter(|&&at| near(series, at)).count() as f64 / hit.len().max(1) as f64
+        })
         .collect();
     finding.occurrences = hit;
     finding.misses = missed;

@@ -67,7 +67,11 @@ fn is_fork(one: &Link, jump: &Link) -> bool {
         let Some(same) = turns.peek().filter(|other| other.at.at == turn.at.at) else {
             continue;
         };
-        let side = if one.is_hit(same) { &mut with } else { &mut without };
+        let side = if one.is_hit(same) {
+            &mut with
+        } else {
+            &mut without
+        };
         side.0 += usize::from(jump.is_hit(turn));
         side.1 += 1;
     }
@@ -78,7 +82,9 @@ fn is_fork(one: &Link, jump: &Link) -> bool {
 /// Chains of at least three steps; `links` have no jumps any more.
 pub fn find(evidence: &Evidence, links: &[Link]) -> Vec<Finding> {
     let best = |candidates: Vec<&Link>| -> Option<usize> {
-        let link = candidates.into_iter().max_by(|a, b| a.share().total_cmp(&b.share()))?;
+        let link = candidates
+            .into_iter()
+            .max_by(|a, b| a.share().total_cmp(&b.share()))?;
         links.iter().position(|other| std::ptr::eq(other, link))
     };
     let next = |link: &Link| best(links.iter().filter(|other| other.from == link.to).collect());
@@ -92,7 +98,9 @@ pub fn find(evidence: &Evidence, links: &[Link]) -> Vec<Finding> {
         while let Some(following) = next(&links[chain[chain.len() - 1]]) {
             let known = |series: usize| {
                 let entity = evidence.series[series].entity;
-                chain.iter().any(|&step| evidence.series[links[step].from].entity == entity)
+                chain
+                    .iter()
+                    .any(|&step| evidence.series[links[step].from].entity == entity)
             };
             if chain.len() + 1 >= MAX_STEPS || known(links[following].to) {
                 break;
@@ -120,7 +128,9 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
         for step in steps {
             let effects = &evidence.series[step.to].moments;
             let place = effects.partition_point(|effect| effect.at <= at);
-            let Some(effect) = effects.get(place) else { break };
+            let Some(effect) = effects.get(place) else {
+                break;
+            };
             let delay = (effect.at - at) as f64 / 1e6;
             if delay > step.within {
                 break;
@@ -158,7 +168,9 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
     finding.occurrences = occurrences;
     finding.misses = misses;
     finding.gaps = gaps.iter_mut().map(|gap| quartiles(gap).1).collect();
-    finding.member_share = std::iter::once(1.0).chain(steps.iter().map(|step| step.share())).collect();
+    finding.member_share = std::iter::once(1.0)
+        .chain(steps.iter().map(|step| step.share()))
+        .collect();
     finding.delay = Some(quartiles(&mut totals));
     finding.within = steps.iter().map(|step| step.within).sum();
     finding.status = pair::status(&life, &first.turns);

@@ -71,8 +71,9 @@ fn of_series(index: usize, series: &Series, evidence: &Evidence, frames: &Frames
     let long = days.len() > RECENT_DAYS * 3 / 2;
     // The clock and all other measures together pay one half each.
     let charge = |number: usize| {
-        let others = if number == 0 { 1 } else { frames.len() - 1 };
-        (2 * tried_positions() * others) as f64
+        let halves = if frames.len() > 1 { 2 } else { 1 };
+        let measures = if number == 0 { 1 } else { frames.len() - 1 };
+        (halves * tried_positions() * measures) as f64
     };
     let mut findings: Vec<Finding> = Vec::new();
     for class in classes(days) {

@@ -9,9 +9,9 @@ use common::entity::domain_of;
 use crate::evidence::Facts;
 
 /// An echo comes within this many microseconds.
-pub const ECHO_WITHIN: i64 = 1_200_000;
+const ECHO_WITHIN: i64 = 1_200_000;
 /// Smallest share of one entity's changes to a state that the other must echo.
-pub const ECHO_SHARE: f64 = 0.8;
+const ECHO_SHARE: f64 = 0.8;
 /// Fewest echoes.
 const MIN_ECHOES: u32 = 6;
 

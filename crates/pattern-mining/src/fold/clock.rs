@@ -50,7 +50,10 @@ pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
         if told.iter().any(|other| goes_with(other, &time, evidence)) {
             continue;
         }
-        match told.iter_mut().find(|other| is_return(other, &time, evidence)) {
+        match told
+            .iter_mut()
+            .find(|other| is_return(other, &time, evidence))
+        {
             None => told.push(time),
             Some(other) if begins(&time, other, evidence) => *other = time,
             Some(_) => {}
@@ -73,14 +76,19 @@ fn choose_days(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
     for time in times {
         let same = |group: &&mut Vec<Finding>| {
             group[0].series == time.series
-                && group.iter().any(|other| apart(minute(other), minute(&time)) <= SAME_HABIT)
+                && group
+                    .iter()
+                    .any(|other| apart(minute(other), minute(&time)) <= SAME_HABIT)
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.push(time),
             None => groups.push(vec![time]),
         }
     }
-    groups.into_iter().flat_map(|group| choose(group, evidence)).collect()
+    groups
+        .into_iter()
+        .flat_map(|group| choose(group, evidence))
+        .collect()
 }
 
 fn choose(mut group: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
@@ -91,17 +99,32 @@ fn choose(mut group: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
     group.sort_by_key(|time| std::cmp::Reverse(class(time).count()));
     let mut chosen: Vec<Finding> = Vec::new();
     for time in &group {
-        if chosen.iter().any(|other| class(other).covers(class(time))) {
+        if chosen
+            .iter()
+            .any(|other| class(other).covers(class(time)) || is_part(time, other))
+        {
             continue;
         }
-        let narrower = group
-            .iter()
-            .any(|other| class(time) != class(other) && class(time).covers(class(other)) && is_better(other, time, evidence));
+        let narrower = group.iter().any(|other| {
+            class(time) != class(other)
+                && class(time).covers(class(other))
+                && is_better(other, time, evidence)
+        });
         if !narrower {
             chosen.push(time.clone());
         }
     }
     chosen
+}
+
+/// Whether most of what a habit rests on is what another rests on: around midnight a Friday's is a Saturday's.
+fn is_part(time: &Finding, other: &Finding) -> bool {
+    let common = time
+        .occurrences
+        .iter()
+        .filter(|at| other.occurrences.binary_search(at).is_ok())
+        .count();
+    2 * common >= time.occurrences.len()
 }
 
 /// Whether a habit of some days is really of fewer days.
@@ -160,7 +183,9 @@ fn goes_with(stronger: &Finding, weaker: &Finding, evidence: &Evidence) -> bool 
     let theirs = &stronger.occurrences;
     let together = weaker.occurrences.iter().filter(|&&at| {
         let next = theirs.partition_point(|&other| other < at - TOGETHER_MICROS);
-        theirs.get(next).is_some_and(|&other| other <= at + TOGETHER_MICROS)
+        theirs
+            .get(next)
+            .is_some_and(|&other| other <= at + TOGETHER_MICROS)
     });
     together.count() as f64 >= TOGETHER * weaker.occurrences.len() as f64
 }

@@ -37,7 +37,13 @@ pub(super) fn one_link_each(links: Vec<Link>, evidence: &Evidence) -> Vec<Link> 
 }
 
 fn worth(link: &Link, evidence: &Evidence) -> f64 {
-    let at_work = |series: usize| if evidence.series[series].active { 1.0 } else { AT_WORK };
+    let at_work = |series: usize| {
+        if evidence.series[series].active {
+            1.0
+        } else {
+            AT_WORK
+        }
+    };
     let ordered = if link.is_ordered() { 1.0 } else { AT_WORK };
     let alive = if link.life.ended { AT_WORK } else { 1.0 };
     link.above_chance() * at_work(link.from) * at_work(link.to) * ordered * alive
@@ -50,7 +56,11 @@ pub(super) fn one_each(findings: Vec<Finding>, evidence: &Evidence) -> Vec<Findi
         let (from, to) = super::ends(&finding, evidence);
         let key = (from.min(to), from.max(to));
         let worth = |finding: &Finding| {
-            let work = finding.series.iter().filter(|&&series| evidence.series[series].active).count();
+            let work = finding
+                .series
+                .iter()
+                .filter(|&&series| evidence.series[series].active)
+                .count();
             finding.share() * AT_WORK.powi(2 - work as i32)
         };
         match best.get(&key) {
@@ -92,7 +102,11 @@ fn is_explained(link: &Link, rival: &Link, evidence: &Evidence) -> bool {
             .get(next)
             .is_some_and(|other| other.at <= at + NEAR_SECONDS * 1_000_000)
     };
-    let without: Vec<_> = link.lived().iter().filter(|turn| !near(turn.at.at)).collect();
+    let without: Vec<_> = link
+        .lived()
+        .iter()
+        .filter(|turn| !near(turn.at.at))
+        .collect();
     let hits = without.iter().filter(|turn| link.is_hit(turn)).count();
     without.len() >= MIN_WITHOUT && (hits as f64) < WITHOUT * without.len() as f64
 }
@@ -119,9 +133,9 @@ pub(super) fn unexplained_times(
             sequence.series.iter().any(|&series| entity(series) == own)
                 && accounts_for(sequence, time, sequence.within)
         });
-        let by_pair = pairs.iter().any(|pair| {
-            entity(pair.series[1]) == own && accounts_for(pair, time, pair.within)
-        });
+        let by_pair = pairs
+            .iter()
+            .any(|pair| entity(pair.series[1]) == own && accounts_for(pair, time, pair.within));
         !(by_routine || by_sequence || by_pair)
     };
     times.into_iter().filter(free).collect()
@@ -131,8 +145,13 @@ pub(super) fn unexplained_times(
 fn accounts_for(pattern: &Finding, time: &Finding, within: f64) -> bool {
     let reach = (within * 1e6) as i64;
     let explained = time.occurrences.iter().filter(|&&at| {
-        let next = pattern.occurrences.partition_point(|&other| other < at - reach);
-        pattern.occurrences.get(next).is_some_and(|&other| other <= at)
+        let next = pattern
+            .occurrences
+            .partition_point(|&other| other < at - reach);
+        pattern
+            .occurrences
+            .get(next)
+            .is_some_and(|&other| other <= at)
     });
     explained.count() as f64 >= EXPLAINED * time.occurrences.len() as f64
 }

@@ -137,7 +137,10 @@ impl Timeline {
             })
         })?;
         let contexts = reader.rows(head.contexts, |row| {
-            Ok((u64::from_le_bytes(row.array()?), i64::from_le_bytes(row.array()?)))
+            Ok((
+                u64::from_le_bytes(row.array()?),
+                i64::from_le_bytes(row.array()?),
+            ))
         })?;
         let count = entities.len();
         let known = |entity: u32| (entity as usize) < count;
@@ -148,7 +151,9 @@ impl Timeline {
             return Err(Unreadable("it names an entity that it does not have"));
         }
         let names = entities.iter().zip(0..);
-        timeline.by_id = names.map(|(entity, key)| (entity.id.clone(), key)).collect();
+        timeline.by_id = names
+            .map(|(entity, key)| (entity.id.clone(), key))
+            .collect();
         timeline.entities = entities;
         timeline.sorted = timeline.waiting.is_sorted_by_key(|waiting| waiting.at);
         timeline.automated = contexts.into_iter().collect::<HashMap<_, _>>();

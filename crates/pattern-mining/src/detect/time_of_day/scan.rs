@@ -14,13 +14,13 @@ use super::sweep::{Sweep, at_least_one};
 use super::{MIN_DAYS, WINDOWS};
 
 /// Smallest share of the days on which it must have happened.
-pub const MIN_SHARE: f64 = 0.55;
+const MIN_SHARE: f64 = 0.55;
 /// Smallest lower bound (Wilson, 95 %) of that share.
-pub const MIN_SHARE_LOWER: f64 = 0.35;
+const MIN_SHARE_LOWER: f64 = 0.35;
 /// Smallest share of the days that chance leaves open on which it must have happened: 0 is chance, 1 is every day.
-pub const MIN_ABOVE_CHANCE: f64 = 0.5;
+const MIN_ABOVE_CHANCE: f64 = 0.5;
 /// Largest standard deviation in half widths of the window. An even spread over the window has 0.58: a habit has a middle.
-pub const MAX_SPREAD: f64 = 0.48;
+const MAX_SPREAD: f64 = 0.48;
 
 /// Half width of the neighbourhood that a window is compared with, in minutes.
 const NEIGHBOURHOOD: i64 = 180;
@@ -192,6 +192,10 @@ impl<'a> Scan<'a> {
             .collect();
         finding.misses = self.missed(&possible, &hit_days, centre);
         finding.status = self.status(&hit_days, centre);
+        if finding.status == Status::Stopped && self.shifts.frame != Frame::Clock {
+            // Where it would be now, had it gone on moving, says nothing.
+            return None;
+        }
         finding.clock = Some(ClockTime {
             minute: minute.rem_euclid(MINUTES_PER_DAY),
             centre,
@@ -263,8 +267,12 @@ impl<'a> Scan<'a> {
         if matches!(self.shifts.frame, Frame::Drift(_)) {
             return Status::Drifting;
         }
-        life::young(self.possible(centre, 0..first).len(), first, self.days.len())
-            .unwrap_or(Status::Active)
+        life::young(
+            self.possible(centre, 0..first).len(),
+            first,
+            self.days.len(),
+        )
+        .unwrap_or(Status::Active)
     }
 
     /// Where the habit is now, and how far it strays.
