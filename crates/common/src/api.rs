@@ -9,6 +9,7 @@ pub mod device_reports;
 pub mod energy;
 pub mod event_summaries;
 pub mod events;
+pub mod export;
 pub mod gaps;
 pub mod history;
 pub mod home;

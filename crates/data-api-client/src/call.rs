@@ -171,7 +171,7 @@ impl DataApi {
         serde_json::from_slice(&body).map_err(|error| CallFailed::Unreadable(error.to_string()))
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> CallFailed {
+    pub(crate) fn unreachable(&self, error: &reqwest::Error) -> CallFailed {
         // The innermost cause is what a person understands: "connection refused", "name not known".
         let mut reason: &dyn std::error::Error = error;
         while let Some(source) = reason.source() {

@@ -1,11 +1,17 @@
 //! State changes: stored in batches, read page by page.
 
+use std::time::Duration;
+
 use common::api::events::{Event, EventStats, IngestReply, NEXT_CURSOR_HEADER, NewEvent};
+use common::api::export::ExportedEvent;
 use common::instant::UtcMicros;
 use reqwest::{Body, Method, header};
 use serde::Serialize;
 
 use crate::call::{CallFailed, DataApi};
+
+/// Time for an export, which goes on for as long as there are rows.
+const EXPORT_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Which events to read. Newest first.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -79,10 +85,56 @@ impl DataApi {
         Ok(EventPage { events, next })
     }
 
+    /// Reads all events from `start` to `end`, both included, without attributes: entity after entity, each from its oldest to its newest.
+    /// `each` is called for one after the other; after an error it may have been called for a part of them.
+    pub async fn exported_events(
+        &self,
+        start: UtcMicros,
+        end: UtcMicros,
+        mut each: impl FnMut(&ExportedEvent<'_>),
+    ) -> Result<(), CallFailed> {
+        let request = self
+            .request(Method::GET, "/api/v1/events/export")?
+            .query(&[("start", start), ("end", end)])
+            .query(&[("attributes", "false")])
+            .timeout(EXPORT_DEADLINE);
+        let unreadable = |error: &dyn std::fmt::Display| CallFailed::Unreadable(error.to_string());
+        let mut response = self.answer(request).await?;
+        // The part of a line that came at the end of a piece.
+        let mut rest: Vec<u8> = Vec::new();
+        while let Some(piece) = response
+            .chunk()
+            .await
+            .map_err(|error| self.unreachable(&error))?
+        {
+            rest.extend_from_slice(&piece);
+            let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else {
+                continue;
+            };
+            for line in rest[..end].split(|byte| *byte == b'\n') {
+                each(&serde_json::from_slice(line).map_err(|error| unreadable(&error))?);
+            }
+            rest.drain(..=end);
+        }
+        if rest.is_empty() {
+            Ok(())
+        } else {
+            Err(unreadable(&"an export ended within a line"))
+        }
+    }
+
     /// Ids of all entities that have events.
     pub async fn entities_with_events(&self) -> Result<Vec<String>, CallFailed> {
         self.json(self.request(Method::GET, "/internal/events/entities")?)
             .await
+    }
+
+    /// How many events there are from `start` to `end`, both included.
+    pub async fn count_events(&self, start: UtcMicros, end: UtcMicros) -> Result<u64, CallFailed> {
+        let request = self
+            .request(Method::GET, "/api/v1/events/stats")?
+            .query(&[("start_time", start), ("end_time", end)]);
+        Ok(self.json::<EventStats>(request).await?.total_events)
     }
 
     /// Counts over a period such as `1h`, and over the whole store.

@@ -1,10 +1,7 @@
 //! What a data-api has exported (`GET /api/v1/events/export`, NDJSON): how a store moves to another database or machine.
 
-use std::borrow::Cow;
-
-use common::api::events::Origin;
+use common::api::export::ExportedEvent;
 use common::instant::UtcMicros;
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::entities::Entities;
@@ -18,36 +15,6 @@ const HINT: &str = "It is a file that `GET /api/v1/events/export?format=ndjson` 
 
 /// An open export.
 pub(crate) struct Events(Lines);
-
-/// A line of it.
-#[derive(Debug, Deserialize)]
-struct Exported<'a> {
-    #[serde(borrow)]
-    entity_id: Cow<'a, str>,
-    /// Null for a removal; it must be there.
-    #[serde(borrow, deserialize_with = "present")]
-    state: Option<Cow<'a, str>>,
-    last_updated: UtcMicros,
-    #[serde(default)]
-    last_changed: Option<UtcMicros>,
-    #[serde(default, borrow)]
-    attributes: Option<&'a RawValue>,
-    #[serde(default, borrow)]
-    context_id: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    context_parent_id: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    context_user_id: Option<Cow<'a, str>>,
-    #[serde(default)]
-    origin: Origin,
-    #[serde(default)]
-    startup: bool,
-}
-
-/// Reads a value that may be null but must be there.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
-    Option::deserialize(deserializer)
-}
 
 impl Events {
     /// Opens it.
@@ -78,7 +45,7 @@ impl Events {
 }
 
 fn push(page: &mut Page, entities: &mut Entities, text: &str) {
-    let Ok(exported) = serde_json::from_str::<Exported<'_>>(text) else {
+    let Ok(exported) = serde_json::from_str::<ExportedEvent<'_>>(text) else {
         return page.rejected.add("not a line of an export in NDJSON", 1);
     };
     let attributes = match exported.attributes.map(RawValue::get) {

@@ -9,6 +9,7 @@ use common::api::events::{Event, EventStats, MAX_PAGE_ROWS, NEXT_CURSOR_HEADER};
 use common::api::live::LIVE_CURSOR_HEADER;
 use common::http::extract::{Path, Query};
 use common::http::problem::Problem;
+use common::instant::UtcMicros;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -169,6 +170,12 @@ pub(super) async fn one(
 pub(super) struct StatsParams {
     /// Such as `15m`, `1h` (the default), `24h`, `7d`.
     period: Option<String>,
+    /// From this instant on (ISO 8601), instead of the beginning of the period.
+    #[param(value_type = Option<String>, format = DateTime)]
+    start_time: Option<QueryInstant>,
+    /// Up to this instant (ISO 8601), instead of now.
+    #[param(value_type = Option<String>, format = DateTime)]
+    end_time: Option<QueryInstant>,
     /// Taken for clients of the replaced service; changes nothing.
     #[serde(rename = "service")]
     _service: Option<String>,
@@ -185,16 +192,25 @@ pub(super) async fn stats(
     let period = said(params.period).unwrap_or_else(|| "1h".to_owned());
     let seconds = period_seconds(&period)
         .ok_or_else(|| Problem::query("period", "want such as 15m, 1h, 24h or 7d"))?;
+    let now = api.clock.now();
+    let start = params
+        .start_time
+        .map_or_else(|| now.plus_seconds(-seconds), |at| at.0);
+    let end = params.end_time.map(|at| at.0);
+    if end.is_some_and(|end| end <= start) {
+        return Err(Problem::query("end_time", "does not lie after the start"));
+    }
+    let minutes = end.unwrap_or(now).seconds_since(start).max(1.0) / 60.0;
     let counts = api
         .store
-        .counts_since(api.clock.now().plus_seconds(-seconds))
+        .period_counts(start, end.unwrap_or(UtcMicros::MAX))
         .await
         .map_err(store_problem)?;
     let totals = api.store.totals().await.map_err(store_problem)?;
     Ok(Json(EventStats {
         period,
         total_events: counts.events,
-        events_per_minute: counts.events as f64 / (seconds as f64 / 60.0),
+        events_per_minute: counts.events as f64 / minutes,
         unique_entities: counts.entities,
         event_types: BTreeMap::from([("state_changed".to_owned(), counts.events)]),
         services: BTreeMap::new(),

@@ -126,9 +126,13 @@ impl Store {
         Ok(())
     }
 
-    /// Counts of the events from `start` on.
-    pub async fn counts_since(&self, start: UtcMicros) -> Result<PeriodCounts, StoreFailure> {
-        let counts = self.counts(start, UtcMicros::MAX).await?;
+    /// Counts of the events from `start` to `end`, inclusive.
+    pub async fn period_counts(
+        &self,
+        start: UtcMicros,
+        end: UtcMicros,
+    ) -> Result<PeriodCounts, StoreFailure> {
+        let counts = self.counts(start, end).await?;
         Ok(PeriodCounts {
             events: counts.values().sum(),
             entities: counts.len() as u64,

@@ -52,6 +52,51 @@ fn lines(bytes: &[u8]) -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn the_client_reads_a_span_and_counts_it() {
+    let home = Home::new().await;
+    let many: Vec<Value> = (0..3_000)
+        .map(|n| json!({"entity_id": format!("sensor.s{}", n % 7), "state": "x".repeat(n % 256), "last_updated": MIDNIGHT + n as i64 * SECOND}))
+        .collect();
+    stored(&home, &rows()).await;
+    stored(&home, &many).await;
+    let at = |second: i64| common::instant::UtcMicros::new(MIDNIGHT + second * SECOND).unwrap();
+    for (start, end) in [(0, 2_999), (5, 9), (7, 7), (100, 2_000), (4_000, 5_000)] {
+        let mut read = Vec::new();
+        let each = |event: &common::api::export::ExportedEvent<'_>| {
+            let state = event.state.as_deref().map(str::to_owned);
+            read.push((event.entity_id.to_string(), event.last_updated, state));
+        };
+        home.client
+            .exported_events(at(start), at(end), each)
+            .await
+            .unwrap();
+        let in_span = |row: &&Value| {
+            let second = (row["last_updated"].as_i64().unwrap() - MIDNIGHT) / SECOND;
+            (start..=end).contains(&second)
+        };
+        let all = rows().into_iter().chain(many.clone()).collect::<Vec<_>>();
+        let mut wanted: Vec<_> = all
+            .iter()
+            .filter(in_span)
+            .map(|row| {
+                (
+                    row["entity_id"].as_str().unwrap().to_owned(),
+                    common::instant::UtcMicros::new(row["last_updated"].as_i64().unwrap()).unwrap(),
+                    row["state"].as_str().map(str::to_owned),
+                )
+            })
+            .collect();
+        read.sort();
+        wanted.sort();
+        assert_eq!(read, wanted, "{start} to {end}");
+        if start < end {
+            let counted = home.client.count_events(at(start), at(end)).await.unwrap();
+            assert_eq!(counted, wanted.len() as u64, "{start} to {end}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn ndjson_has_everything_of_every_row_entity_after_entity() {
     let home = Home::new().await;
     stored(&home, &rows()).await;
