@@ -2,10 +2,12 @@
 
 mod alerts;
 mod areas;
+mod attributes;
 mod change;
 mod complete;
 mod config_entries;
 pub mod context_key;
+mod contexts;
 mod counts;
 mod device_kind;
 mod devices;
@@ -35,6 +37,7 @@ mod services;
 mod sqlite;
 mod statistics;
 mod storage;
+mod sweep;
 mod upkeep;
 mod writer;
 
@@ -55,6 +58,7 @@ use former_names::FormerNames;
 use postgres::partitions::Partitions;
 use sqlite::newest::Top;
 use sqlite::tail::Tail;
+use sweep::Sweeping;
 
 pub use alerts::AlertFilter;
 pub use complete::Upserted;
@@ -95,6 +99,7 @@ pub struct Store {
     /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
     former_names: Arc<Mutex<Option<Arc<FormerNames>>>>,
     empty_lists: Arc<EmptyLists>,
+    sweeping: Sweeping,
 }
 
 impl Store {
@@ -108,6 +113,7 @@ impl Store {
             dictionaries: Arc::default(),
             former_names: Arc::default(),
             empty_lists: Arc::default(),
+            sweeping: Sweeping::default(),
         };
         // Nothing can be stored yet. A table that cannot be read now is looked at by every question, and says so there.
         if let Ok(totals) = store.totals().await {

@@ -71,6 +71,18 @@ impl Retention {
         Ok(Some(done))
     }
 
+    /// Deletes attribute sets and contexts that only deleted events had.
+    async fn sweep(&self) -> Result<(), StoreFailure> {
+        if let Some(swept) = self.store.sweep().await? {
+            tracing::info!(
+                attribute_sets = swept.attribute_sets,
+                contexts = swept.contexts,
+                "what no stored change has any more was deleted"
+            );
+        }
+        Ok(())
+    }
+
     /// Runs every night, until the process stops.
     pub(crate) async fn tend(self, stopping: CancellationToken) -> Result<(), Failure> {
         let hour = |clock: &Clock| clock.now().get().div_euclid(HOUR_US);
@@ -87,9 +99,13 @@ impl Retention {
                 continue;
             }
             last = now;
+            let run = async {
+                self.run().await?;
+                self.sweep().await
+            };
             let run = tokio::select! {
                 () = stopping.cancelled() => return Ok(()),
-                run = self.run() => run,
+                run = run => run,
             };
             if let Err(failure) = run {
                 tracing::error!(

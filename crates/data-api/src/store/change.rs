@@ -8,7 +8,7 @@ use database::{Database, Row, Statement};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Cursor, StoreFailure, context_key, ingest};
+use super::{Cursor, StoreFailure, attributes, context_key, contexts, ingest};
 
 /// Most ids in one statement.
 const IDS_OF_A_STATEMENT: usize = 500;
@@ -119,6 +119,8 @@ struct Texts {
     states: HashMap<i64, String>,
     attributes: HashMap<i64, Attributes>,
     users: HashMap<i64, String>,
+    /// Contexts that several rows share, as bytes.
+    contexts: HashMap<i64, Vec<u8>>,
 }
 
 /// Gives rows their texts.
@@ -142,8 +144,8 @@ fn decode(error: serde_json::Error) -> StoreFailure {
 impl Texts {
     async fn read(database: &Database, changes: &[Change]) -> Result<Self, StoreFailure> {
         let mut entities = HashSet::new();
-        let (mut states, mut attributes) = (HashSet::new(), HashSet::new());
-        let mut users = HashSet::new();
+        let (mut states, mut sets) = (HashSet::new(), HashSet::new());
+        let (mut users, mut shared) = (HashSet::new(), HashSet::new());
         let mut state = |state: &StoredState| {
             if let StoredState::Id(id) = state {
                 states.insert(*id);
@@ -152,13 +154,16 @@ impl Texts {
         for change in changes {
             entities.insert(change.entity);
             state(&change.state);
-            attributes.extend(change.attributes);
+            sets.extend(change.attributes);
+            for bytes in [&change.context, &change.context_parent] {
+                shared.extend(bytes.as_deref().and_then(context_key::shared_id));
+            }
             if change.flags >> ingest::USER_SHIFT > 0 {
                 users.insert(change.flags >> ingest::USER_SHIFT);
             }
             if let Some(before) = &change.before {
                 state(&before.state);
-                attributes.extend(before.attributes);
+                sets.extend(before.attributes);
             }
         }
         Ok(Self {
@@ -183,13 +188,11 @@ impl Texts {
                 |row| row.get(1),
             )
             .await?,
-            attributes: read(
-                database,
-                "SELECT id, attributes FROM event_attributes WHERE id IN (",
-                attributes,
-                |row| Attributes::read(row.get(1)?),
-            )
-            .await?,
+            attributes: attributes::texts(database, sets)
+                .await?
+                .into_iter()
+                .map(|(number, text)| Ok((number, Attributes::read(text)?)))
+                .collect::<Result<_, StoreFailure>>()?,
             users: read(
                 database,
                 "SELECT id, user_id FROM event_users WHERE id IN (",
@@ -197,6 +200,7 @@ impl Texts {
                 |row| row.get(1),
             )
             .await?,
+            contexts: contexts::read(database, shared).await?,
         })
     }
 
@@ -240,7 +244,7 @@ impl Texts {
             .map(|state| object(state, change.at, change.unchanged, change.attributes));
         let described = known(change.attributes);
         let last_changed = micros(change.at - change.unchanged);
-        let key = |bytes: Option<Vec<u8>>| bytes.map(|key| context_key::decode(&key, change.at));
+        let key = |bytes: Option<Vec<u8>>| contexts::id(&bytes?, change.at, &self.contexts);
         Some(Event {
             id: format!("{}@{}", named.entity_id, change.at),
             timestamp: micros(change.at),

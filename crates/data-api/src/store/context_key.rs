@@ -3,7 +3,8 @@
 //! Home Assistant's ids are ULIDs (26 characters of Crockford's base 32, 128 bits: 48 of a time in milliseconds, 80 of chance); older
 //! versions used UUIDs in hex. Where nobody acted, a state gets a context of its own, made with the time of the state itself: then the
 //! time need not be kept. Forms: 10 bytes are a ULID of the millisecond of the event; 16 bytes any other ULID; `1` and 16 bytes a UUID in
-//! lower-case hex; `2` and UTF-8 any other text, or `3`, `0` and UTF-8 where the whole would have 10 or 16 bytes otherwise.
+//! lower-case hex; `2` and UTF-8 any other text, or `3`, `0` and UTF-8 where the whole would have 10 or 16 bytes otherwise; `4` and up to
+//! eight bytes the id of a context in `event_contexts`, which has one of the other forms.
 
 use crate::hex;
 
@@ -12,6 +13,7 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const HEX: u8 = 1;
 const TEXT: u8 = 2;
 const TEXT_OF_9_OR_15: u8 = 3;
+const SHARED: u8 = 4;
 
 /// Bytes of a ULID that are its time.
 const TIME_BYTES: usize = 6;
@@ -55,6 +57,29 @@ pub fn decode(bytes: &[u8], at_us: i64) -> String {
         }
         _ => hex::encode(bytes),
     }
+}
+
+/// The bytes that refer to a context in `event_contexts`.
+pub fn shared(id: i64) -> Vec<u8> {
+    let bytes = id.to_be_bytes();
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    [&[SHARED], &bytes[zeros..]].concat()
+}
+
+/// The id in `event_contexts` that these bytes refer to, if they do.
+pub fn shared_id(bytes: &[u8]) -> Option<i64> {
+    match bytes {
+        [SHARED, id @ ..] if (1..=8).contains(&id.len()) => {
+            let id = id.iter().fold(0_u64, |id, byte| id << 8 | u64::from(*byte));
+            i64::try_from(id).ok()
+        }
+        _ => None,
+    }
+}
+
+/// Whether these bytes stand for the same context whatever the instant of the event is.
+pub fn is_without_time(bytes: &[u8]) -> bool {
+    bytes.len() != 16 - TIME_BYTES
 }
 
 /// The millisecond of an instant as a ULID has it.
@@ -117,6 +142,32 @@ mod tests {
         assert_eq!(decode(&encode(id, at), at), id);
         assert_eq!(encode(id, at + 1).len(), 16);
         assert_eq!(encode("00000000000000000000000000", -1).len(), 16);
+    }
+
+    #[test]
+    fn a_reference_is_no_other_form_and_no_other_form_is_a_reference() {
+        for id in [1, 255, 256, 70_000, i64::MAX] {
+            let bytes = shared(id);
+            assert_eq!(shared_id(&bytes), Some(id));
+            assert!(bytes.len() <= 9 && is_without_time(&bytes));
+        }
+        assert_eq!(shared(300), [4, 1, 44]);
+        for id in [
+            "01M8PY9AEYK6XKGQ1J50FTM3RV",
+            "8f0f2bd5b3d94ef1a3b6b0a4a7a6c1de",
+            "\u{4}",
+            "",
+            "\u{4}12345678",
+        ] {
+            for at in [AT, 1_796_066_290_142_999] {
+                assert_eq!(shared_id(&encode(id, at)), None, "{id:?}");
+            }
+        }
+        assert_eq!(shared_id(&[4]), None);
+        assert_eq!(
+            shared_id(&[4, 255, 255, 255, 255, 255, 255, 255, 255]),
+            None
+        );
     }
 
     #[test]

@@ -9,29 +9,49 @@ use common::category;
 use database::{EngineTransaction, Statement, Transaction, Value};
 use sha2::{Digest, Sha256};
 
+use super::attributes::sets::{self, Base};
+use super::contexts::{self, ContextKeys};
 use super::inline_state::is_inline;
 use super::{Placement, StoreFailure, ValidEvent};
 
 /// Most states, and most attribute sets, that are held in memory; when full, that dictionary begins anew.
 const MAX_CACHED: usize = 100_000;
+/// Most bytes of bases in memory; when full, all are forgotten, and read again as they are needed.
+const MAX_BASES_BYTES: usize = 8 * 1024 * 1024;
+/// Most shared contexts that are held in memory; when full, they begin anew.
+const MAX_CONTEXTS: usize = 10_000;
 /// Most rows of one statement.
 const ROWS_OF_A_STATEMENT: usize = 500;
 
 /// First 16 bytes of the SHA-256 of an attribute set.
 pub(super) type AttributesHash = [u8; 16];
+/// Ids and places of entities by their names.
+pub(super) type Entities = HashMap<String, (i64, Placement)>;
 
 /// What is known in memory.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Dictionaries {
-    pub(super) entities: HashMap<String, (i64, Placement)>,
+    pub(super) entities: Entities,
     pub(super) states: HashMap<String, i64>,
+    /// What `events.attributes` has for a set.
     pub(super) attributes: HashMap<AttributesHash, i64>,
+    /// Sets that others of the entity are kept as differences from.
+    pub(super) bases: HashMap<String, Vec<Base>>,
+    bases_bytes: usize,
     pub(super) users: HashMap<String, i64>,
+    /// Contexts that several rows refer to.
+    pub(super) contexts: HashMap<Vec<u8>, i64>,
+    /// `event_totals.sweeps` when it was looked at last.
+    sweeps: i64,
 }
 
 impl Dictionaries {
     pub(super) fn len(&self) -> usize {
-        self.entities.len() + self.states.len() + self.attributes.len() + self.users.len()
+        self.entities.len()
+            + self.states.len()
+            + self.attributes.len()
+            + self.users.len()
+            + self.contexts.len()
     }
 
     /// Takes over what a committed transaction found.
@@ -42,10 +62,46 @@ impl Dictionaries {
         if self.attributes.len() + found.attributes.len() > MAX_CACHED {
             self.attributes.clear();
         }
+        if self.contexts.len() + found.contexts.len() > MAX_CONTEXTS {
+            self.contexts.clear();
+        }
+        if self.bases_bytes + found.bases_bytes > MAX_BASES_BYTES {
+            self.bases.clear();
+            self.bases_bytes = 0;
+        }
+        for (entity_id, bases) in found.bases {
+            self.set_bases(entity_id, bases);
+        }
         self.entities.extend(found.entities);
         self.states.extend(found.states);
         self.attributes.extend(found.attributes);
         self.users.extend(found.users);
+        self.contexts.extend(found.contexts);
+    }
+
+    /// Knows these bases of an entity, and no others.
+    pub(super) fn set_bases(&mut self, entity_id: String, bases: Vec<Base>) {
+        let bytes = |bases: &[Base]| bases.iter().map(|base| base.text.len()).sum::<usize>();
+        self.bases_bytes += bytes(&bases);
+        if let Some(before) = self.bases.insert(entity_id, bases) {
+            self.bases_bytes -= bytes(&before);
+        }
+    }
+
+    /// Forgets attribute sets and contexts unless they were learnt after so many sweeps.
+    pub(super) fn hold_after(&mut self, sweeps: i64) {
+        if self.sweeps != sweeps {
+            self.forget_swept();
+            self.sweeps = sweeps;
+        }
+    }
+
+    /// Forgets attribute sets and contexts, after unused ones were deleted.
+    pub(super) fn forget_swept(&mut self) {
+        self.attributes.clear();
+        self.bases.clear();
+        self.bases_bytes = 0;
+        self.contexts.clear();
     }
 
     /// Forgets where entities are, after the registry changed that.
@@ -68,13 +124,22 @@ pub(super) async fn resolve(
     known: &Dictionaries,
     batch: &[ValidEvent],
     hashes: &[Option<AttributesHash>],
+    keys: &[ContextKeys],
 ) -> Result<Dictionaries, StoreFailure> {
-    Ok(Dictionaries {
-        entities: entities(transaction, known, batch).await?,
+    let entities = entities(transaction, known, batch).await?;
+    let sets = sets::resolve(transaction, known, &entities, batch, hashes).await?;
+    let mut found = Dictionaries {
+        entities,
         states: states(transaction, known, batch).await?,
-        attributes: attributes(transaction, known, batch, hashes).await?,
+        attributes: sets.ids,
         users: users(transaction, known, batch).await?,
-    })
+        contexts: contexts::share(transaction, known, keys).await?,
+        ..Dictionaries::default()
+    };
+    for (entity_id, bases) in sets.bases {
+        found.set_bases(entity_id, bases);
+    }
+    Ok(found)
 }
 
 /// What an event says of its entity.
@@ -87,7 +152,7 @@ async fn entities(
     transaction: &mut Transaction,
     known: &Dictionaries,
     batch: &[ValidEvent],
-) -> Result<HashMap<String, (i64, Placement)>, StoreFailure> {
+) -> Result<Entities, StoreFailure> {
     // The last event of an entity that says where it is decides.
     let mut wanted: HashMap<&str, Said<'_>> = HashMap::new();
     for event in batch {
@@ -214,43 +279,6 @@ async fn texts(
         let statement = Statement::new(read).list(part.iter().copied()).push(")");
         for row in transaction.fetch_all(statement).await? {
             found.insert(row.get(0)?, row.get(1)?);
-        }
-    }
-    Ok(found)
-}
-
-async fn attributes(
-    transaction: &mut Transaction,
-    known: &Dictionaries,
-    batch: &[ValidEvent],
-    hashes: &[Option<AttributesHash>],
-) -> Result<HashMap<AttributesHash, i64>, StoreFailure> {
-    let wanted: HashMap<AttributesHash, &str> = batch
-        .iter()
-        .zip(hashes)
-        .filter_map(|(event, hash)| Some(((*hash)?, event.attributes.as_deref()?)))
-        .filter(|(hash, _)| !known.attributes.contains_key(hash))
-        .collect();
-    let wanted: Vec<_> = wanted.into_iter().collect();
-    let mut found = HashMap::new();
-    for part in wanted.chunks(ROWS_OF_A_STATEMENT) {
-        let statement = rows(
-            Statement::new("INSERT INTO event_attributes (hash, attributes) VALUES "),
-            part,
-            |(hash, attributes)| vec![hash.as_slice().into(), (*attributes).into()],
-        );
-        transaction
-            .execute(statement.push(" ON CONFLICT DO NOTHING"))
-            .await?;
-        let statement = Statement::new("SELECT hash, id FROM event_attributes WHERE hash IN (")
-            .list(part.iter().map(|(hash, _)| hash.as_slice()))
-            .push(")");
-        for row in transaction.fetch_all(statement).await? {
-            let hash: Vec<u8> = row.get(0)?;
-            let hash = AttributesHash::try_from(hash).map_err(|_| {
-                StoreFailure::Statement(sqlx::Error::Decode("a hash of another length".into()))
-            })?;
-            found.insert(hash, row.get(1)?);
         }
     }
     Ok(found)

@@ -7,7 +7,7 @@ use common::instant::UtcMicros;
 use database::Statement;
 
 use super::ingest::{DAY_US, USER_SHIFT};
-use super::{Store, StoreFailure};
+use super::{Store, StoreFailure, attributes};
 
 /// The newest state change of an entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,9 +145,8 @@ impl Store {
     ) -> Result<Vec<NewestRow>, StoreFailure> {
         let statement = Statement::new(
             "SELECT n.id AS id, n.entity_id AS entity_id, n.domain AS domain, n.device_id AS device_id, \
-             e.last_updated_us AS last_updated_us, a.attributes AS attributes \
-             FROM event_entities n CROSS JOIN events e LEFT JOIN event_attributes a ON a.id = e.attributes \
-             WHERE e.entity = n.id AND e.last_updated_us = (SELECT MAX(q.last_updated_us) FROM events q WHERE q.entity = n.id) \
+             e.last_updated_us AS last_updated_us, e.attributes AS attributes \
+             FROM event_entities n CROSS JOIN events e WHERE e.entity = n.id AND e.last_updated_us = (SELECT MAX(q.last_updated_us) FROM events q WHERE q.entity = n.id) \
              AND e.last_updated_us >= ",
         )
         .bind(since.get())
@@ -156,6 +155,7 @@ impl Store {
         .push(") ORDER BY n.entity_id LIMIT ")
         .bind(i64::from(limit));
         let rows = self.database.fetch_all(statement).await?;
+        let sets = attributes::of_rows(&self.database, &rows).await?;
         rows.iter()
             .map(|row| {
                 Ok(NewestRow {
@@ -164,7 +164,7 @@ impl Store {
                     domain: row.get("domain")?,
                     device_id: row.get("device_id")?,
                     last_updated: UtcMicros::new(row.get("last_updated_us")?).unwrap_or_default(),
-                    attributes: row.get("attributes")?,
+                    attributes: attributes::of_row(row, &sets)?.cloned(),
                 })
             })
             .collect()

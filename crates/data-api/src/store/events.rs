@@ -24,7 +24,7 @@ pub struct Scanned {
     pub changed: UtcMicros,
     /// Its state; none when it was removed.
     pub state: Option<String>,
-    /// Id of its attribute set in `event_attributes`.
+    /// Number of its attribute set. Two numbers may stand for the same set.
     pub attributes: Option<i64>,
 }
 

@@ -1,13 +1,13 @@
 //! Rows of one entity for an export: whole ranges, as they stand in the table, with the texts that their ids stand for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use common::api::events::Origin;
 use database::{Engine, Statement};
 
-use super::{EventFilter, Store, StoreFailure, context_key, filter, ingest};
+use super::{EventFilter, Store, StoreFailure, attributes, context_key, contexts, filter, ingest};
 use crate::export::{ExportRow, Writer};
 use crate::hex;
 
@@ -15,6 +15,8 @@ use crate::hex;
 const IDS_OF_A_STATEMENT: usize = 500;
 /// Bytes of attribute sets in memory, beyond which they are forgotten.
 const ATTRIBUTES_BYTES: usize = 8 * 1024 * 1024;
+/// Shared contexts in memory, beyond which they are forgotten.
+const MOST_CONTEXTS: usize = 10_000;
 
 /// SQLite hands over many rows as one text: `last_updated_us,unchanged_us,attributes,flags,context,parent` (contexts in hex), then the state
 /// as in a history: `=` with its length in bytes, `:` and the state, `#`, its id and `;`, or `!`.
@@ -57,6 +59,8 @@ pub(crate) struct Texts {
     users: HashMap<i64, Arc<str>>,
     attributes: HashMap<i64, Arc<str>>,
     attributes_bytes: usize,
+    /// Contexts that several rows share, as bytes.
+    contexts: HashMap<i64, Vec<u8>>,
 }
 
 impl Store {
@@ -135,11 +139,25 @@ impl Store {
             texts.attributes.clear();
             texts.attributes_bytes = 0;
         }
-        let (mut states, mut users, mut attributes) = (Vec::new(), Vec::new(), Vec::new());
+        if texts.contexts.len() > MOST_CONTEXTS {
+            texts.contexts.clear();
+        }
+        let (mut states, mut users, mut sets) = (Vec::new(), Vec::new(), Vec::new());
+        let mut shared = HashSet::new();
         let mut until = from;
         for raw in &part.rows[from..] {
-            if attributes.len() == IDS_OF_A_STATEMENT || states.len() == IDS_OF_A_STATEMENT {
+            if sets.len() == IDS_OF_A_STATEMENT
+                || states.len() == IDS_OF_A_STATEMENT
+                || shared.len() >= IDS_OF_A_STATEMENT
+            {
                 break;
+            }
+            for range in [&raw.context, &raw.context_parent] {
+                if let Some(id) = part.shared_id(range)
+                    && !texts.contexts.contains_key(&id)
+                {
+                    shared.insert(id);
+                }
             }
             if let RawState::Id(id) = raw.state
                 && !texts.states.contains_key(&id)
@@ -153,9 +171,9 @@ impl Store {
             }
             if let Some(id) = raw.attributes.filter(|_| with_attributes)
                 && !texts.attributes.contains_key(&id)
-                && attributes.last() != Some(&id)
+                && sets.last() != Some(&id)
             {
-                attributes.push(id);
+                sets.push(id);
             }
             until += 1;
         }
@@ -171,13 +189,16 @@ impl Store {
             &mut texts.users,
         )
         .await?;
-        texts.attributes_bytes += self
-            .read_texts(
-                "SELECT id, attributes FROM event_attributes WHERE id IN (",
-                &attributes,
-                &mut texts.attributes,
-            )
-            .await?;
+        for (number, mut text) in attributes::texts(&self.database, sets).await? {
+            // JSON may be spread over lines; a row of an export is one.
+            if text.contains(['\n', '\r']) {
+                text = text.replace(['\n', '\r'], " ");
+            }
+            texts.attributes_bytes += text.len();
+            texts.attributes.insert(number, text.into());
+        }
+        let shared = contexts::read(&self.database, shared).await?;
+        texts.contexts.extend(shared);
         Ok(until)
     }
 
@@ -186,21 +207,14 @@ impl Store {
         select: &'static str,
         ids: &[i64],
         into: &mut HashMap<i64, Arc<str>>,
-    ) -> Result<usize, StoreFailure> {
-        let mut bytes = 0;
+    ) -> Result<(), StoreFailure> {
         for part in ids.chunks(IDS_OF_A_STATEMENT) {
             let statement = Statement::new(select).list(part.iter().copied()).push(")");
             for row in self.database.fetch_all(statement).await? {
-                let mut text: String = row.get(1)?;
-                // JSON may be spread over lines; a row of an export is one.
-                if text.starts_with('{') && text.contains(['\n', '\r']) {
-                    text = text.replace(['\n', '\r'], " ");
-                }
-                bytes += text.len();
-                into.insert(row.get(0)?, text.into());
+                into.insert(row.get(0)?, row.get::<String>(1)?.into());
             }
         }
-        Ok(bytes)
+        Ok(())
     }
 }
 
@@ -219,6 +233,16 @@ impl Part {
         let start = self.text.len();
         self.text.push_str(text);
         start..self.text.len()
+    }
+
+    /// The id of the context that these hexadecimal digits refer to, if they do.
+    fn shared_id(&self, range: &Range<usize>) -> Option<i64> {
+        // A reference has nine bytes at most, and begins with the byte 4.
+        let digits = self
+            .text
+            .get(range.clone())
+            .filter(|digits| digits.len() <= 18 && digits.starts_with("04"))?;
+        context_key::shared_id(&hex::decode(digits)?)
     }
 
     fn keep_bytes(&mut self, bytes: Option<Vec<u8>>) -> Range<usize> {
@@ -243,7 +267,7 @@ impl Part {
             let key = |range: &Range<usize>| {
                 hex::decode(&self.text[range.clone()])
                     .filter(|bytes| !bytes.is_empty())
-                    .map(|bytes| context_key::decode(&bytes, raw.at))
+                    .and_then(|bytes| contexts::id(&bytes, raw.at, &texts.contexts))
             };
             let (context, parent) = (key(&raw.context), key(&raw.context_parent));
             let text = |texts: &'_ HashMap<i64, Arc<str>>, id: i64| texts.get(&id).cloned();

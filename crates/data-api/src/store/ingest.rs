@@ -6,10 +6,11 @@ use std::sync::PoisonError;
 use common::api::events::Origin;
 use database::{EngineTransaction, Statement, Transaction};
 
+use super::contexts::{self, ContextKeys};
 use super::dictionary::{self, AttributesHash, Dictionaries};
 use super::inline_state::is_inline;
 use super::sqlite::tail::Key;
-use super::{Appended, Store, StoreFailure, ValidEvent, context_key, postgres, sqlite};
+use super::{Appended, Store, StoreFailure, ValidEvent, postgres, sqlite};
 
 /// Bit of `events.flags`: written while Home Assistant was starting.
 pub(super) const STARTUP: i64 = 4;
@@ -74,6 +75,7 @@ impl Store {
             self.top.raise(newest);
         }
         let mut transaction = self.database.write().await?;
+        self.forget_what_others_swept(&mut transaction).await?;
         let mut found = Dictionaries::default();
         let mut keys = Vec::new();
         let mut appended = Vec::with_capacity(batches.len());
@@ -86,8 +88,8 @@ impl Store {
             let stored = i64::try_from(stored).unwrap_or(i64::MAX);
             transaction
                 .execute(Statement::with(
-                    "UPDATE event_totals SET stored = stored + $1",
-                    [stored.into()],
+                    "UPDATE event_totals SET stored = stored + $1, sweeper = CASE sweeper WHEN $2 THEN sweeper ELSE 0 END",
+                    [stored.into(), self.sweeping.program.into()],
                 ))
                 .await?;
         }
@@ -118,25 +120,28 @@ impl Store {
             .map(|event| event.attributes.as_deref().map(dictionary::hash))
             .collect();
         let batch = &*self.under_names_of_now(transaction, batch).await?;
-        let mut known = self.known(batch, &hashes);
+        let context_keys: Vec<_> = batch.iter().map(ContextKeys::of).collect();
+        let mut known = self.known(batch, &hashes, &context_keys);
         known.absorb(found.clone());
-        let new = dictionary::resolve(transaction, &known, batch, &hashes).await?;
+        let new = dictionary::resolve(transaction, &known, batch, &hashes, &context_keys).await?;
         if !new.entities.is_empty() {
             // What the registry knows of an entity holds also where its first event does not say it.
             self.place_entities(transaction).await?;
         }
         known.absorb(new.clone());
-        found.absorb(new);
         let mut rows: Vec<Row<'_>> = batch
             .iter()
             .zip(&hashes)
-            .filter_map(|(event, hash)| row(&known, event, hash.as_ref()))
+            .zip(context_keys)
+            .filter_map(|((event, hash), keys)| row(&known, event, hash.as_ref(), keys))
             .collect();
         if rows.len() != batch.len() {
             return Err(StoreFailure::Statement(sqlx::Error::Protocol(
                 "an id that was just made is missing".into(),
             )));
         }
+        self.note_stored(&rows, new.bases.values().flatten());
+        found.absorb(new);
         // In the order of the table: rows of an entity then go to the same page, one after the other.
         rows.sort_unstable_by_key(|row| (row.entity, row.last_updated_us));
         let stored = match &mut transaction.engine {
@@ -157,13 +162,18 @@ impl Store {
     }
 
     /// The part of the memory that this batch needs.
-    fn known(&self, batch: &[ValidEvent], hashes: &[Option<AttributesHash>]) -> Dictionaries {
+    fn known(
+        &self,
+        batch: &[ValidEvent],
+        hashes: &[Option<AttributesHash>],
+        keys: &[ContextKeys],
+    ) -> Dictionaries {
         let all = self
             .dictionaries
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut known = Dictionaries::default();
-        for (event, hash) in batch.iter().zip(hashes) {
+        for ((event, hash), keys) in batch.iter().zip(hashes).zip(keys) {
             if !known.entities.contains_key(event.entity_id.as_str())
                 && let Some((entity_id, entity)) =
                     all.entities.get_key_value(event.entity_id.as_str())
@@ -171,8 +181,21 @@ impl Store {
                 known.entities.insert(entity_id.clone(), entity.clone());
             }
             copy(event.state.as_ref(), &all.states, &mut known.states);
-            if let Some((hash, id)) = hash.and_then(|hash| all.attributes.get_key_value(&hash)) {
-                known.attributes.insert(*hash, *id);
+            match hash.map(|hash| (hash, all.attributes.get(&hash))) {
+                Some((hash, Some(number))) => {
+                    known.attributes.insert(hash, *number);
+                }
+                Some((_, None)) if !known.bases.contains_key(event.entity_id.as_str()) => {
+                    if let Some(bases) = all.bases.get(event.entity_id.as_str()) {
+                        known.set_bases(event.entity_id.as_str().to_owned(), bases.clone());
+                    }
+                }
+                _ => {}
+            }
+            for key in keys.shareable() {
+                if let Some(id) = all.contexts.get(key) {
+                    known.contexts.insert(key.clone(), *id);
+                }
             }
             copy(event.context.user_id.as_ref(), &all.users, &mut known.users);
         }
@@ -195,10 +218,11 @@ fn row<'a>(
     known: &Dictionaries,
     event: &'a ValidEvent,
     hash: Option<&AttributesHash>,
+    keys: ContextKeys,
 ) -> Option<Row<'a>> {
     let at = event.last_updated;
     let state = event.state.as_deref();
-    let key = |id: &Option<String>| id.as_deref().map(|id| context_key::encode(id, at.get()));
+    let key = |key: Option<Vec<u8>>| contexts::shared_or_own(key, &known.contexts);
     Some(Row {
         entity: known.entities.get(event.entity_id.as_str())?.0,
         last_updated_us: at.get(),
@@ -213,8 +237,8 @@ fn row<'a>(
             Some(hash) => Some(*known.attributes.get(hash)?),
             None => None,
         },
-        context: key(&event.context.id),
-        context_parent: key(&event.context.parent_id),
+        context: key(keys.own),
+        context_parent: key(keys.parent),
         flags: flags(
             event,
             match &event.context.user_id {

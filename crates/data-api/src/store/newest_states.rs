@@ -7,7 +7,7 @@ use database::{Engine, Row, Statement};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Store, StoreFailure, row};
+use super::{Store, StoreFailure, attributes, row};
 
 /// The newest stored state of an entity that Home Assistant has.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -45,10 +45,9 @@ struct Description {
 
 impl Description {
     /// What attributes say; nothing where they are none.
-    fn read(row: &Row) -> Result<Self, StoreFailure> {
-        let attributes: Option<String> = row.get("attributes")?;
-        Ok(attributes
-            .and_then(|text| serde_json::from_str(&text).ok())
+    fn read(row: &Row, sets: &HashMap<i64, String>) -> Result<Self, StoreFailure> {
+        Ok(attributes::of_row(row, sets)?
+            .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default())
     }
 }
@@ -70,8 +69,8 @@ impl Store {
              r.device_class AS device_class, r.unit_of_measurement AS unit_of_measurement, \
              r.supported_features AS supported_features, r.icon AS icon, e.last_updated_us AS last_updated_us, ")
             .push(state)
-            .push(" AS state, a.attributes AS attributes FROM entities r JOIN event_entities n ON n.entity_id = r.entity_id \
-                 CROSS JOIN events e LEFT JOIN event_attributes a ON a.id = e.attributes WHERE r.removed_us IS NULL \
+            .push(" AS state, e.attributes AS attributes FROM entities r JOIN event_entities n ON n.entity_id = r.entity_id \
+                 CROSS JOIN events e WHERE r.removed_us IS NULL \
                  AND e.entity = n.id AND e.last_updated_us = (SELECT MAX(q.last_updated_us) FROM events q WHERE q.entity = n.id)")
             .bind_some(" AND r.device_id = ", device_id)
             .push(" ORDER BY r.entity_id");
@@ -84,9 +83,10 @@ impl Store {
         device_id: Option<&str>,
     ) -> Result<Vec<NewestState>, StoreFailure> {
         let rows = self.newest(device_id).await?;
+        let sets = attributes::of_rows(&self.database, &rows).await?;
         rows.iter()
             .map(|row| {
-                let described = Description::read(row)?;
+                let described = Description::read(row, &sets)?;
                 let known: Option<String> = row.get("device_class")?;
                 let unit: Option<String> = row.get("unit_of_measurement")?;
                 Ok(NewestState {
@@ -112,6 +112,7 @@ impl Store {
         limit: usize,
     ) -> Result<(usize, usize), StoreFailure> {
         let rows = self.newest(None).await?;
+        let sets = attributes::of_rows(&self.database, &rows).await?;
         let mut newest: HashMap<String, &Row> = HashMap::new();
         for row in &rows {
             newest.insert(row.get("entity_id")?, row);
@@ -132,7 +133,7 @@ impl Store {
         let mut updates = Vec::new();
         for row in wanted.iter().filter_map(|id| newest.get(id)) {
             if updates.len() < limit
-                && let Some(update) = update(row)?
+                && let Some(update) = update(row, &sets)?
             {
                 updates.push(update);
             }
@@ -150,8 +151,8 @@ impl Store {
 }
 
 /// What brings an entity's row up to date with its newest state; nothing where it is.
-fn update(row: &Row) -> Result<Option<Statement>, StoreFailure> {
-    let described = Description::read(row)?;
+fn update(row: &Row, sets: &HashMap<i64, String>) -> Result<Option<Statement>, StoreFailure> {
+    let described = Description::read(row, sets)?;
     let known: [Option<String>; 3] = [
         row.get("device_class")?,
         row.get("unit_of_measurement")?,

@@ -18,6 +18,8 @@ use super::{Store, StoreFailure};
 
 /// `renames.until_us` of a name whose end is not known.
 const FOR_EVER: i64 = i64::MAX;
+/// A sweep that goes on entity by entity may miss events that get another one.
+const END_SWEEP: &str = "UPDATE event_totals SET sweeper = 0";
 /// Within this time after a rename Home Assistant removes the state under the old name, in microseconds.
 const FAREWELL: i64 = 10_000_000;
 
@@ -47,6 +49,7 @@ impl Store {
             reply.renamed += 1;
         }
         self.place_entities(&mut transaction).await?;
+        transaction.execute(END_SWEEP).await?;
         self.forget_lines();
         transaction.commit().await?;
         Ok(reply)
@@ -76,6 +79,7 @@ impl Store {
                 "an entity has another id now; its events stay one line"
             );
         }
+        transaction.execute(END_SWEEP).await?;
         self.forget_lines();
         Ok(detected.len())
     }
@@ -319,7 +323,7 @@ async fn merge(
     }
     transaction
         .execute(Statement::with(
-            "UPDATE event_totals SET stored = stored - $1",
+            "UPDATE event_totals SET stored = stored - $1, deleted_since_sweep = deleted_since_sweep + $1",
             [i64::try_from(duplicates).unwrap_or(i64::MAX).into()],
         ))
         .await?;

@@ -6,6 +6,7 @@
 
 mod events;
 mod lost;
+mod patches;
 pub(crate) mod place;
 mod report;
 mod table;
@@ -27,6 +28,8 @@ use table::Columns;
 
 /// The version of the tables since which each entity's events of a day are counted.
 const COUNTED_BY_DAY: i64 = 5;
+/// The version since which attribute sets may be differences from others, and contexts are shared.
+const WITH_PATCHES: i64 = 11;
 
 /// Why nothing could be carried over. The damaged file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -149,7 +152,11 @@ pub(crate) async fn salvage(
             report.incomplete.push(columns.name.clone());
         }
     }
-    let known = Known::read(&mut new).await?;
+    let has_patches = version >= WITH_PATCHES;
+    if has_patches {
+        patches::delete_wrong(&mut new, &mut report).await?;
+    }
+    let known = Known::read(&mut new, has_patches).await?;
     events::carry(&damaged, &mut new, &known, &mut report, &mut lost).await?;
     let saved = report.rows.get("events").copied().unwrap_or_default();
     target::count(&mut new, counted_by_day).await?;

@@ -181,7 +181,7 @@ impl Store {
         let fewer = i64::try_from(deleted).unwrap_or(i64::MAX);
         transaction
             .execute(Statement::with(
-                "UPDATE event_totals SET stored = stored - $1",
+                "UPDATE event_totals SET stored = stored - $1, deleted_since_sweep = deleted_since_sweep + $1",
                 [fewer.into()],
             ))
             .await?;

@@ -126,7 +126,7 @@ async fn old_file(path: &Path, events: i64) {
         "INSERT INTO event_entities (id, entity_id, domain, category) VALUES (1, 'sensor.a', 'sensor', 'general'), (2, 'light.b', 'light', 'lighting')",
         "INSERT INTO event_states (id, state) VALUES (1, 'on'), (2, 'off')",
         "WITH RECURSIVE n(x) AS (SELECT 3 UNION ALL SELECT x + 1 FROM n WHERE x < 1002) INSERT INTO event_states SELECT x, x / 10.0 FROM n",
-        "INSERT INTO event_attributes VALUES (1, x'00112233445566778899aabbccddeeff', '{}')",
+        "INSERT INTO event_attributes VALUES (1, x'44136fa355b3678a1146ad16f7e8649e', '{}')",
     ] {
         query(statement).execute(&pool).await.unwrap();
     }
@@ -146,6 +146,25 @@ async fn old_file(path: &Path, events: i64) {
         .await
         .unwrap();
     pool.close().await;
+}
+
+/// The tables that `events` refers to, in a file that is sound.
+async fn refers_to(path: &Path) -> Vec<String> {
+    let pool = SqlitePoolOptions::new()
+        .connect(&format!("sqlite://{}", path.display()))
+        .await
+        .unwrap();
+    let sound: String = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(sound, "ok");
+    let tables = sqlx::query_scalar("SELECT \"table\" FROM pragma_foreign_key_list('events')")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    tables
 }
 
 #[tokio::test]
@@ -179,9 +198,11 @@ async fn tables_that_are_being_brought_up_to_date_survive_kill_9() {
             [json!("off"), json!("100.1")],
             "round {round}: {newest}"
         );
+        assert_eq!(newest[0]["attributes"], json!({}));
         program.kill();
         let there = stored(&path).await;
         assert!(there.iter().copied().eq(0..EVENTS), "round {round}");
+        assert_eq!(refers_to(&path).await, ["event_entities"], "round {round}");
     }
     assert!(
         in_the_middle >= 3,

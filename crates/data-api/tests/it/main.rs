@@ -11,6 +11,7 @@ mod access;
 mod activity;
 mod alerts;
 mod analytics;
+mod attributes;
 mod auth;
 mod client;
 mod device_reports;

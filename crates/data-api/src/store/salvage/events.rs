@@ -10,6 +10,7 @@ use super::lost::Lost;
 use super::report::Report;
 use super::table::{Columns, Rows, stream};
 use super::{CannotSalvage, Damaged, New};
+use crate::store::context_key;
 
 /// Bits of `flags` before the user.
 const FLAG_BITS: u32 = 3;
@@ -20,10 +21,12 @@ pub(super) struct Known {
     states: HashSet<i64>,
     attributes: HashSet<i64>,
     users: HashSet<i64>,
+    contexts: HashSet<i64>,
 }
 
 impl Known {
-    pub(super) async fn read(new: &mut New) -> Result<Self, CannotSalvage> {
+    /// `has_patches`: the tables are of a version that keeps attribute sets as differences, and shares contexts.
+    pub(super) async fn read(new: &mut New, has_patches: bool) -> Result<Self, CannotSalvage> {
         let mut entities = HashMap::new();
         for row in query("SELECT id, entity_id FROM event_entities")
             .fetch_all(&mut *new)
@@ -31,11 +34,18 @@ impl Known {
         {
             entities.insert(row.try_get(0)?, row.try_get(1)?);
         }
+        let mut attributes = ids(new, "SELECT id FROM event_attributes").await?;
+        let mut contexts = HashSet::new();
+        if has_patches {
+            attributes.extend(ids(new, "SELECT -id FROM event_attribute_patches").await?);
+            contexts = ids(new, "SELECT id FROM event_contexts").await?;
+        }
         Ok(Self {
             entities,
             states: ids(new, "SELECT id FROM event_states").await?,
-            attributes: ids(new, "SELECT id FROM event_attributes").await?,
+            attributes,
             users: ids(new, "SELECT id FROM event_users").await?,
+            contexts,
         })
     }
 }
@@ -55,6 +65,7 @@ struct Places {
     /// Before version 5.
     user: Option<usize>,
     flags: Option<usize>,
+    contexts: [Option<usize>; 2],
 }
 
 impl Places {
@@ -88,6 +99,14 @@ impl Places {
             row.values[place] = Value::Integer(flags & ((1 << FLAG_BITS) - 1));
             report.events_without_user += 1;
         }
+        for place in self.contexts.into_iter().flatten() {
+            if let Some(Value::Blob(bytes)) = row.values.get(place)
+                && context_key::shared_id(bytes).is_some_and(|id| !known.contexts.contains(&id))
+            {
+                row.values[place] = Value::Null;
+                report.contexts_lost += 1;
+            }
+        }
         true
     }
 }
@@ -119,6 +138,7 @@ pub(super) async fn carry(
         attributes: columns.place("attributes"),
         user: columns.place("context_user"),
         flags: columns.place("flags"),
+        contexts: ["context", "context_parent"].map(|name| columns.place(name)),
     };
     let mut found = stream(damaged, table, &columns);
     let mut rows = Rows::new(&columns, "events");

@@ -24,6 +24,9 @@ pub(crate) struct Report {
     pub events_without_attributes: u64,
     /// Events of which it is lost who caused them.
     pub events_without_user: u64,
+    /// Contexts, and parents of contexts, that events had and that are lost.
+    #[serde(default)]
+    pub contexts_lost: u64,
     /// The times that ingestion asks Home Assistant's history for.
     pub gaps: Vec<Gap>,
     /// Entities of which events are lost; at most 1,000.

@@ -128,16 +128,32 @@ impl Columns {
                     _ => false,
                 }
             })
-            && (self.name != "event_attributes" || has_its_hash(row))
+            && match self.name.as_str() {
+                "event_attributes" => has_its_hash(row),
+                "event_attribute_patches" => {
+                    matches!(row.values.as_slice(), [_, Value::Integer(base), Value::Blob(_)] if *base > 0)
+                }
+                "event_contexts" => {
+                    matches!(row.values.as_slice(), [_, Value::Blob(context)] if context.len() >= 10)
+                }
+                _ => true,
+            }
     }
 }
 
 /// Whether a row shows of which table it is. Others, of texts and integers, look like one another.
 fn has_own_form(name: &str) -> bool {
-    ["events", "event_attributes", "event_entities"].contains(&name)
+    [
+        "events",
+        "event_attributes",
+        "event_attribute_patches",
+        "event_contexts",
+        "event_entities",
+    ]
+    .contains(&name)
 }
 
-/// An attribute set is known by the first bytes of its SHA-256: the one thing in the file that says whether content is what it was.
+/// A whole attribute set is known by the first bytes of its SHA-256: the one thing in the file that says whether content is what it was.
 fn has_its_hash(row: &Row) -> bool {
     matches!(row.values.as_slice(), [_, Value::Blob(hash), Value::Text(attributes)]
         if Sha256::digest(attributes.as_bytes()).starts_with(hash) && hash.len() == 16)
