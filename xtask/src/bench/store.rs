@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Changes of the real Home Assistant whose size is measured; 0 leaves it out
     #[arg(long, default_value_t = 100_000)]
     home_assistant: u32,
+    /// Versions of Home Assistant for that
+    #[arg(long, value_delimiter = ',', default_value = "2025.4.4,2026.11.0")]
+    home_assistant_versions: Vec<String>,
     /// Folder for databases, about 250 bytes a row; full stores are kept there, and asked again by the next run
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -71,7 +74,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     for part in &options.parts {
         match part {
-            Part::Size => size::run(&programs, folder, options.home_assistant)?,
+            Part::Size => {
+                let versions = &options.home_assistant_versions;
+                size::run(&programs, folder, options.home_assistant, versions)?;
+            }
             Part::Ingest => ingest(&programs, folder, options)?,
             Part::Questions => {
                 for &count in &options.events {

@@ -13,15 +13,22 @@ use crate::server::Server;
 use crate::{http, patience, table};
 
 const QUIET_WITHIN: Duration = Duration::from_secs(300);
-const VERSION: &str = "2025.4.4";
 /// A token of the form that Home Assistant makes; the simulator takes any.
 const TOKEN: &str = "a-token-that-the-simulated-home-does-not-look-at";
 
-/// Prints both.
-pub(super) fn run(programs: &Path, folder: &Path, changes: u32) -> anyhow::Result<()> {
+/// Prints both, the real one for each of these versions.
+pub(super) fn run(
+    programs: &Path,
+    folder: &Path,
+    changes: u32,
+    versions: &[String],
+) -> anyhow::Result<()> {
     let mut printed = vec![simulated(programs, &folder.join("simulated"))?];
     if changes > 0 {
-        printed.push(real(programs, &folder.join("real"), changes)?);
+        for version in versions {
+            let folder = folder.join(format!("real-{version}"));
+            printed.push(real(programs, &folder, changes, version)?);
+        }
     }
     let headings = [
         "home",
@@ -57,10 +64,15 @@ fn simulated(programs: &Path, folder: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 /// Changes of a real Home Assistant, as they are fired, and what its recorder takes for them.
-fn real(programs: &Path, folder: &Path, changes: u32) -> anyhow::Result<Vec<String>> {
+fn real(
+    programs: &Path,
+    folder: &Path,
+    changes: u32,
+    version: &str,
+) -> anyhow::Result<Vec<String>> {
     std::fs::create_dir_all(folder)?;
     let bench = crate::workspace::root().join(crate::e2e::USUAL_BENCH);
-    let home = HomeAssistant::start(&Bench::find(&bench)?, VERSION, folder)?;
+    let home = HomeAssistant::start(&Bench::find(&bench)?, version, folder)?;
     let mut services = Services::start(programs, folder, home.url()?, home.token()?)?;
     services.wait_until_listening()?;
     // Half over REST and services, as integrations and people do it, half at once.
@@ -86,7 +98,7 @@ fn real(programs: &Path, folder: &Path, changes: u32) -> anyhow::Result<Vec<Stri
         "the recorder has {rows} rows only"
     );
     row(
-        &format!("Home Assistant {VERSION}"),
+        &format!("Home Assistant {version}"),
         folder,
         stored,
         Some(bytes / rows as f64),
