@@ -29,6 +29,7 @@ mod labels;
 mod newest_states;
 mod platforms;
 mod postgres;
+mod registry_row;
 mod renames;
 pub mod reported;
 mod row;

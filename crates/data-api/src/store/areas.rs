@@ -2,9 +2,10 @@
 
 use common::api::places::Area;
 use common::instant::UtcMicros;
-use database::{Row, Statement};
+use database::{Row, Statement, Value};
 
 use super::complete::{Part, Upserted};
+use super::registry_row::RegistryRow;
 use super::reported::{Object, first_text, set_text, set_texts};
 use super::{Store, StoreFailure, row};
 
@@ -22,7 +23,13 @@ struct AreaRow {
     humidity_entity_id: Option<String>,
 }
 
-impl AreaRow {
+impl RegistryRow for AreaRow {
+    const PART: Part = Part::Areas;
+
+    fn id_of(sent: &Object) -> Option<String> {
+        first_text(sent, &["area_id"])
+    }
+
     fn read(row: &Row) -> Result<Self, StoreFailure> {
         Ok(Self {
             area_id: row.get("area_id")?,
@@ -37,7 +44,7 @@ impl AreaRow {
         })
     }
 
-    fn new(area_id: String) -> Self {
+    fn new(area_id: String, _now: UtcMicros) -> Self {
         Self {
             area_id,
             aliases: "[]".to_owned(),
@@ -46,8 +53,7 @@ impl AreaRow {
         }
     }
 
-    /// Takes over what was sent; what was not sent stays.
-    fn merge(&mut self, sent: &Object) {
+    fn merge(&mut self, sent: &Object, _complete: bool) {
         for (column, key) in [
             (&mut self.name, "name"),
             (&mut self.floor_id, "floor_id"),
@@ -61,6 +67,20 @@ impl AreaRow {
         set_texts(&mut self.aliases, sent, "aliases");
         set_texts(&mut self.labels, sent, "labels");
     }
+
+    fn columns(self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("area_id", self.area_id.into()),
+            ("name", self.name.into()),
+            ("floor_id", self.floor_id.into()),
+            ("icon", self.icon.into()),
+            ("picture", self.picture.into()),
+            ("aliases", self.aliases.into()),
+            ("labels", self.labels.into()),
+            ("temperature_entity_id", self.temperature_entity_id.into()),
+            ("humidity_entity_id", self.humidity_entity_id.into()),
+        ]
+    }
 }
 
 impl Store {
@@ -71,51 +91,7 @@ impl Store {
         complete: bool,
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
-        let mut transaction = self.database.write().await?;
-        let mut named = Vec::with_capacity(sent.len());
-        for object in sent {
-            let Some(area_id) = first_text(object, &["area_id"]) else {
-                continue;
-            };
-            let known = transaction
-                .fetch_optional(Statement::with(
-                    "SELECT * FROM areas WHERE area_id = $1",
-                    [(&area_id).into()],
-                ))
-                .await?
-                .map(|row| AreaRow::read(&row))
-                .transpose()?;
-            named.push(area_id.clone());
-            let mut area = known.unwrap_or_else(|| AreaRow::new(area_id));
-            area.merge(object);
-            transaction
-                .execute(Statement::with(
-                    "INSERT INTO areas (area_id, name, floor_id, icon, picture, aliases, labels, temperature_entity_id, \
-                     humidity_entity_id, last_seen_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT \
-                     (area_id) DO UPDATE SET name = excluded.name, floor_id = excluded.floor_id, icon = excluded.icon, \
-                     picture = excluded.picture, aliases = excluded.aliases, labels = excluded.labels, \
-                     temperature_entity_id = excluded.temperature_entity_id, humidity_entity_id = \
-                     excluded.humidity_entity_id, last_seen_us = excluded.last_seen_us, removed_us = NULL",
-                    [
-                        area.area_id.into(),
-                        area.name.into(),
-                        area.floor_id.into(),
-                        area.icon.into(),
-                        area.picture.into(),
-                        area.aliases.into(),
-                        area.labels.into(),
-                        area.temperature_entity_id.into(),
-                        area.humidity_entity_id.into(),
-                        now.get().into(),
-                    ],
-                ))
-                .await?;
-        }
-        let upserted = self
-            .upserted(&mut transaction, Part::Areas, &named, complete, now)
-            .await?;
-        transaction.commit().await?;
-        Ok(upserted)
+        self.upsert::<AreaRow>(sent, complete, now).await
     }
 
     /// All areas that are reported or that an entity names, by id.

@@ -22,6 +22,32 @@ pub(super) enum Part {
     ConfigEntries,
 }
 
+impl Part {
+    /// Its table.
+    pub(super) const fn table(self) -> &'static str {
+        match self {
+            Self::Devices => "devices",
+            Self::Entities => "entities",
+            Self::Areas => "areas",
+            Self::Floors => "floors",
+            Self::Labels => "labels",
+            Self::ConfigEntries => "config_entries",
+        }
+    }
+
+    /// The column of its ids.
+    pub(super) const fn id(self) -> &'static str {
+        match self {
+            Self::Devices => "device_id",
+            Self::Entities => "entity_id",
+            Self::Areas => "area_id",
+            Self::Floors => "floor_id",
+            Self::Labels => "label_id",
+            Self::ConfigEntries => "entry_id",
+        }
+    }
+}
+
 /// What became of the rows of one list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Upserted {
@@ -51,7 +77,11 @@ impl EmptyLists {
         named: &[String],
         now: UtcMicros,
     ) -> Result<(usize, usize), StoreFailure> {
-        let (present, mark) = statements(part);
+        let present = Statement::new("SELECT ")
+            .push(part.id())
+            .push(" FROM ")
+            .push(part.table())
+            .push(" WHERE removed_us IS NULL");
         let rows = transaction.fetch_all(present).await?;
         if named.is_empty() && !rows.is_empty() && self.note(part) {
             return Ok((0, rows.len()));
@@ -66,9 +96,16 @@ impl EmptyLists {
             }
         }
         for ids in gone.chunks(IDS_IN_A_STATEMENT) {
-            let (set, of) = mark;
-            let statement = Statement::new(set).bind(now.get()).push(of).list(ids);
-            transaction.execute(statement.push(")")).await?;
+            let mark = Statement::new("UPDATE ")
+                .push(part.table())
+                .push(" SET removed_us = ")
+                .bind(now.get())
+                .push(" WHERE ")
+                .push(part.id())
+                .push(" IN (")
+                .list(ids)
+                .push(")");
+            transaction.execute(mark).await?;
         }
         Ok((gone.len(), 0))
     }
@@ -110,38 +147,5 @@ impl Store {
             held_back,
             ..Upserted::default()
         })
-    }
-}
-
-/// What reads the ids of a part that are there; and what marks rows as removed: before the instant, and before the ids.
-const fn statements(part: Part) -> (&'static str, (&'static str, &'static str)) {
-    match part {
-        Part::Devices => (
-            "SELECT device_id FROM devices WHERE removed_us IS NULL",
-            ("UPDATE devices SET removed_us = ", " WHERE device_id IN ("),
-        ),
-        Part::Entities => (
-            "SELECT entity_id FROM entities WHERE removed_us IS NULL",
-            ("UPDATE entities SET removed_us = ", " WHERE entity_id IN ("),
-        ),
-        Part::Areas => (
-            "SELECT area_id FROM areas WHERE removed_us IS NULL",
-            ("UPDATE areas SET removed_us = ", " WHERE area_id IN ("),
-        ),
-        Part::Floors => (
-            "SELECT floor_id FROM floors WHERE removed_us IS NULL",
-            ("UPDATE floors SET removed_us = ", " WHERE floor_id IN ("),
-        ),
-        Part::Labels => (
-            "SELECT label_id FROM labels WHERE removed_us IS NULL",
-            ("UPDATE labels SET removed_us = ", " WHERE label_id IN ("),
-        ),
-        Part::ConfigEntries => (
-            "SELECT entry_id FROM config_entries WHERE removed_us IS NULL",
-            (
-                "UPDATE config_entries SET removed_us = ",
-                " WHERE entry_id IN (",
-            ),
-        ),
     }
 }

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use common::api::integrations::Integration;
 use common::instant::UtcMicros;
-use database::{Row, Statement};
+use database::{Row, Statement, Value};
 
 use super::areas::title_case;
 use super::complete::{Part, Upserted};
+use super::registry_row::RegistryRow;
 use super::reported::{Object, first_text, set_text};
 use super::{Store, StoreFailure, row};
 
 /// A row of the table.
 #[derive(Debug, Clone, Default)]
 struct ConfigEntryRow {
+    entry_id: String,
     domain: String,
     title: Option<String>,
     state: Option<String>,
@@ -22,9 +24,16 @@ struct ConfigEntryRow {
     disabled_by: Option<String>,
 }
 
-impl ConfigEntryRow {
+impl RegistryRow for ConfigEntryRow {
+    const PART: Part = Part::ConfigEntries;
+
+    fn id_of(sent: &Object) -> Option<String> {
+        first_text(sent, &["entry_id"])
+    }
+
     fn read(row: &Row) -> Result<Self, StoreFailure> {
         Ok(Self {
+            entry_id: row.get("entry_id")?,
             domain: row.get("domain")?,
             title: row.get("title")?,
             state: row.get("state")?,
@@ -34,8 +43,14 @@ impl ConfigEntryRow {
         })
     }
 
-    /// Takes over what was sent; what was not sent stays.
-    fn merge(&mut self, sent: &Object) {
+    fn new(entry_id: String, _now: UtcMicros) -> Self {
+        Self {
+            entry_id,
+            ..Self::default()
+        }
+    }
+
+    fn merge(&mut self, sent: &Object, _complete: bool) {
         if let Some(domain) = first_text(sent, &["domain"]) {
             self.domain = domain;
         }
@@ -49,6 +64,22 @@ impl ConfigEntryRow {
             set_text(column, sent, key);
         }
     }
+
+    fn is_whole(&self) -> bool {
+        !self.domain.is_empty()
+    }
+
+    fn columns(self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("entry_id", self.entry_id.into()),
+            ("domain", self.domain.into()),
+            ("title", self.title.into()),
+            ("state", self.state.into()),
+            ("source", self.source.into()),
+            ("reason", self.reason.into()),
+            ("disabled_by", self.disabled_by.into()),
+        ]
+    }
 }
 
 impl Store {
@@ -60,50 +91,7 @@ impl Store {
         complete: bool,
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
-        let mut transaction = self.database.write().await?;
-        let mut named = Vec::with_capacity(sent.len());
-        for object in sent {
-            let Some(entry_id) = first_text(object, &["entry_id"]) else {
-                continue;
-            };
-            let known = transaction
-                .fetch_optional(Statement::with(
-                    "SELECT * FROM config_entries WHERE entry_id = $1",
-                    [(&entry_id).into()],
-                ))
-                .await?
-                .map(|row| ConfigEntryRow::read(&row))
-                .transpose()?;
-            let mut entry = known.unwrap_or_default();
-            entry.merge(object);
-            if entry.domain.is_empty() {
-                continue;
-            }
-            named.push(entry_id.clone());
-            transaction
-                .execute(Statement::with(
-                    "INSERT INTO config_entries (entry_id, domain, title, state, source, reason, disabled_by, last_seen_us) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (entry_id) DO UPDATE SET domain = excluded.domain, \
-                     title = excluded.title, state = excluded.state, source = excluded.source, reason = excluded.reason, \
-                     disabled_by = excluded.disabled_by, last_seen_us = excluded.last_seen_us, removed_us = NULL",
-                    [
-                        entry_id.into(),
-                        entry.domain.into(),
-                        entry.title.into(),
-                        entry.state.into(),
-                        entry.source.into(),
-                        entry.reason.into(),
-                        entry.disabled_by.into(),
-                        now.get().into(),
-                    ],
-                ))
-                .await?;
-        }
-        let upserted = self
-            .upserted(&mut transaction, Part::ConfigEntries, &named, complete, now)
-            .await?;
-        transaction.commit().await?;
-        Ok(upserted)
+        self.upsert::<ConfigEntryRow>(sent, complete, now).await
     }
 
     /// Configuration entries by domain and title. None: Home Assistant never told any.
@@ -174,7 +162,7 @@ impl Store {
 fn integration(row: &Row) -> Result<Integration, StoreFailure> {
     let table = ConfigEntryRow::read(row)?;
     Ok(Integration {
-        entry_id: row.get("entry_id")?,
+        entry_id: table.entry_id,
         title: table
             .title
             .filter(|title| !title.is_empty())

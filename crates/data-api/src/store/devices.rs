@@ -2,9 +2,10 @@
 
 use common::api::registry::Device;
 use common::instant::UtcMicros;
-use database::{Row, Statement};
+use database::{Row, Statement, Value};
 
 use super::complete::{Part, Upserted};
+use super::registry_row::RegistryRow;
 use super::reported::{self, Object, first_text, set_text, set_texts};
 use super::{Store, StoreFailure, row};
 
@@ -57,7 +58,13 @@ struct DeviceRow {
     created_us: i64,
 }
 
-impl DeviceRow {
+impl RegistryRow for DeviceRow {
+    const PART: Part = Part::Devices;
+
+    fn id_of(sent: &Object) -> Option<String> {
+        first_text(sent, &["id", "device_id"])
+    }
+
     fn read(row: &Row) -> Result<Self, StoreFailure> {
         Ok(Self {
             device_id: row.get("device_id")?,
@@ -93,8 +100,7 @@ impl DeviceRow {
         }
     }
 
-    /// Takes over what was sent; what was not sent stays.
-    fn merge(&mut self, sent: &Object) {
+    fn merge(&mut self, sent: &Object, _complete: bool) {
         if let Some(name) = first_text(sent, &["name_by_user", "name"]) {
             self.name = name;
         }
@@ -129,6 +135,31 @@ impl DeviceRow {
             self.integration = domain.map(str::to_owned);
         }
     }
+
+    fn columns(self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("device_id", self.device_id.into()),
+            ("name", self.name.into()),
+            ("name_by_user", self.name_by_user.into()),
+            ("manufacturer", self.manufacturer.into()),
+            ("model", self.model.into()),
+            ("model_id", self.model_id.into()),
+            ("sw_version", self.sw_version.into()),
+            ("area_id", self.area_id.into()),
+            ("integration", self.integration.into()),
+            ("entry_type", self.entry_type.into()),
+            ("configuration_url", self.configuration_url.into()),
+            ("suggested_area", self.suggested_area.into()),
+            ("labels", self.labels.into()),
+            ("serial_number", self.serial_number.into()),
+            ("config_entry_id", self.config_entry_id.into()),
+            ("via_device", self.via_device.into()),
+            ("parent_device_id", self.parent_device_id.into()),
+            ("disabled_by", self.disabled_by.into()),
+            ("hw_version", self.hw_version.into()),
+            ("created_us", self.created_us.into()),
+        ]
+    }
 }
 
 impl Store {
@@ -140,65 +171,8 @@ impl Store {
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
         let mut transaction = self.database.write().await?;
-        let mut named = Vec::with_capacity(sent.len());
-        for object in sent {
-            let Some(device_id) = first_text(object, &["id", "device_id"]) else {
-                continue;
-            };
-            let known = transaction
-                .fetch_optional(Statement::with(
-                    "SELECT * FROM devices WHERE device_id = $1",
-                    [(&device_id).into()],
-                ))
-                .await?
-                .map(|row| DeviceRow::read(&row))
-                .transpose()?;
-            named.push(device_id.clone());
-            let mut device = known.unwrap_or_else(|| DeviceRow::new(device_id, now));
-            device.merge(object);
-            transaction
-                .execute(Statement::with(
-                    "INSERT INTO devices (device_id, name, name_by_user, manufacturer, model, model_id, sw_version, \
-                     area_id, integration, entry_type, configuration_url, suggested_area, labels, serial_number, \
-                     config_entry_id, via_device, parent_device_id, disabled_by, hw_version, last_seen_us, created_us) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-                     $21) ON CONFLICT (device_id) DO UPDATE SET name = excluded.name, name_by_user = \
-                     excluded.name_by_user, manufacturer = excluded.manufacturer, model = excluded.model, model_id = \
-                     excluded.model_id, sw_version = excluded.sw_version, area_id = excluded.area_id, integration = \
-                     excluded.integration, entry_type = excluded.entry_type, configuration_url = \
-                     excluded.configuration_url, suggested_area = excluded.suggested_area, labels = excluded.labels, \
-                     serial_number = excluded.serial_number, config_entry_id = excluded.config_entry_id, via_device = \
-                     excluded.via_device, parent_device_id = excluded.parent_device_id, disabled_by = \
-                     excluded.disabled_by, hw_version = excluded.hw_version, last_seen_us = excluded.last_seen_us, \
-                     removed_us = NULL",
-                    [
-                        device.device_id.into(),
-                        device.name.into(),
-                        device.name_by_user.into(),
-                        device.manufacturer.into(),
-                        device.model.into(),
-                        device.model_id.into(),
-                        device.sw_version.into(),
-                        device.area_id.into(),
-                        device.integration.into(),
-                        device.entry_type.into(),
-                        device.configuration_url.into(),
-                        device.suggested_area.into(),
-                        device.labels.into(),
-                        device.serial_number.into(),
-                        device.config_entry_id.into(),
-                        device.via_device.into(),
-                        device.parent_device_id.into(),
-                        device.disabled_by.into(),
-                        device.hw_version.into(),
-                        now.get().into(),
-                        device.created_us.into(),
-                    ],
-                ))
-                .await?;
-        }
         let upserted = self
-            .upserted(&mut transaction, Part::Devices, &named, complete, now)
+            .upsert_rows::<DeviceRow>(&mut transaction, sent, complete, now)
             .await?;
         self.place_entities(&mut transaction).await?;
         let writing = transaction.commit().await?;

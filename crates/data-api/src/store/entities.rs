@@ -3,10 +3,11 @@
 use common::api::registry::Entity;
 use common::entity::{EntityId, domain_of};
 use common::instant::UtcMicros;
-use database::{Row, Statement, Transaction};
+use database::{Row, Statement, Transaction, Value};
 
 use super::areas::title_case;
 use super::complete::{Part, Upserted};
+use super::registry_row::RegistryRow;
 use super::reported::{self, Object, first_text, set_json, set_text, set_texts};
 use super::row::Lists;
 use super::{Store, StoreFailure, row};
@@ -64,7 +65,14 @@ struct EntityRow {
     created_us: i64,
 }
 
-impl EntityRow {
+impl RegistryRow for EntityRow {
+    const PART: Part = Part::Entities;
+
+    fn id_of(sent: &Object) -> Option<String> {
+        let id: EntityId = first_text(sent, &["entity_id"])?.parse().ok()?;
+        Some(id.as_str().to_owned())
+    }
+
     fn read(row: &Row) -> Result<Self, StoreFailure> {
         Ok(Self {
             entity_id: row.get("entity_id")?,
@@ -95,10 +103,10 @@ impl EntityRow {
         })
     }
 
-    fn new(entity_id: &EntityId, now: UtcMicros) -> Self {
+    fn new(entity_id: String, now: UtcMicros) -> Self {
         Self {
-            entity_id: entity_id.as_str().to_owned(),
-            domain: entity_id.domain().to_owned(),
+            domain: domain_of(&entity_id).to_owned(),
+            entity_id,
             aliases: "[]".to_owned(),
             labels: "[]".to_owned(),
             created_us: now.get(),
@@ -106,8 +114,7 @@ impl EntityRow {
         }
     }
 
-    /// Takes over what was sent; what was not sent stays.
-    fn merge(&mut self, sent: &Object) {
+    fn merge(&mut self, sent: &Object, complete: bool) {
         for (column, key) in [
             (&mut self.device_id, "device_id"),
             (&mut self.platform, "platform"),
@@ -141,6 +148,9 @@ impl EntityRow {
         if let Some(entry) = reported::config_entry_id(sent) {
             self.config_entry_id = Some(entry);
         }
+        if complete {
+            set_text(&mut self.registry_id, sent, "id");
+        }
         self.friendly_name = first_text(sent, &["name_by_user", "name"])
             .or_else(|| self.name_by_user.clone().or_else(|| self.name.clone()))
             .or_else(|| self.original_name.clone())
@@ -151,6 +161,36 @@ impl EntityRow {
                         .map_or("", |(_, object)| object),
                 ))
             });
+    }
+
+    fn columns(self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("entity_id", self.entity_id.into()),
+            ("domain", self.domain.into()),
+            ("device_id", self.device_id.into()),
+            ("platform", self.platform.into()),
+            ("unique_id", self.unique_id.into()),
+            ("area_id", self.area_id.into()),
+            ("disabled", self.disabled.into()),
+            ("entity_category", self.entity_category.into()),
+            ("name", self.name.into()),
+            ("name_by_user", self.name_by_user.into()),
+            ("original_name", self.original_name.into()),
+            ("friendly_name", self.friendly_name.into()),
+            ("supported_features", self.supported_features.into()),
+            ("capabilities", self.capabilities.into()),
+            ("icon", self.icon.into()),
+            ("original_icon", self.original_icon.into()),
+            ("device_class", self.device_class.into()),
+            ("unit_of_measurement", self.unit_of_measurement.into()),
+            ("aliases", self.aliases.into()),
+            ("labels", self.labels.into()),
+            ("options", self.options.into()),
+            ("config_entry_id", self.config_entry_id.into()),
+            ("registry_id", self.registry_id.into()),
+            ("hidden_by", self.hidden_by.into()),
+            ("created_us", self.created_us.into()),
+        ]
     }
 }
 
@@ -169,31 +209,8 @@ impl Store {
         } else {
             0
         };
-        let mut named = Vec::with_capacity(sent.len());
-        for object in sent {
-            let Some(entity_id) =
-                first_text(object, &["entity_id"]).and_then(|id| id.parse::<EntityId>().ok())
-            else {
-                continue;
-            };
-            let known = transaction
-                .fetch_optional(Statement::with(
-                    "SELECT * FROM entities WHERE entity_id = $1",
-                    [entity_id.as_str().into()],
-                ))
-                .await?
-                .map(|row| EntityRow::read(&row))
-                .transpose()?;
-            let mut entity = known.unwrap_or_else(|| EntityRow::new(&entity_id, now));
-            entity.merge(object);
-            if complete {
-                set_text(&mut entity.registry_id, object, "id");
-            }
-            named.push(entity.entity_id.clone());
-            write(&mut transaction, entity, now).await?;
-        }
         let upserted = self
-            .upserted(&mut transaction, Part::Entities, &named, complete, now)
+            .upsert_rows::<EntityRow>(&mut transaction, sent, complete, now)
             .await?;
         self.place_entities(&mut transaction).await?;
         let writing = transaction.commit().await?;
@@ -279,60 +296,6 @@ impl Store {
             .map(|row| entity(row, &available, &former))
             .collect()
     }
-}
-
-async fn write(
-    transaction: &mut Transaction,
-    entity: EntityRow,
-    now: UtcMicros,
-) -> Result<(), StoreFailure> {
-    transaction
-        .execute(Statement::with(
-            "INSERT INTO entities (entity_id, domain, device_id, platform, unique_id, area_id, disabled, \
-             entity_category, name, name_by_user, original_name, friendly_name, supported_features, capabilities, icon, \
-             original_icon, device_class, unit_of_measurement, aliases, labels, options, config_entry_id, registry_id, \
-             hidden_by, last_seen_us, created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-             $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) ON CONFLICT (entity_id) DO UPDATE SET domain = \
-             excluded.domain, device_id = excluded.device_id, platform = excluded.platform, unique_id = \
-             excluded.unique_id, area_id = excluded.area_id, disabled = excluded.disabled, entity_category = \
-             excluded.entity_category, name = excluded.name, name_by_user = excluded.name_by_user, original_name = \
-             excluded.original_name, friendly_name = excluded.friendly_name, supported_features = \
-             excluded.supported_features, capabilities = excluded.capabilities, icon = excluded.icon, original_icon = \
-             excluded.original_icon, device_class = excluded.device_class, unit_of_measurement = \
-             excluded.unit_of_measurement, aliases = excluded.aliases, labels = excluded.labels, options = \
-             excluded.options, config_entry_id = excluded.config_entry_id, registry_id = excluded.registry_id, \
-             hidden_by = excluded.hidden_by, last_seen_us = excluded.last_seen_us, removed_us = NULL",
-            [
-                entity.entity_id.into(),
-                entity.domain.into(),
-                entity.device_id.into(),
-                entity.platform.into(),
-                entity.unique_id.into(),
-                entity.area_id.into(),
-                entity.disabled.into(),
-                entity.entity_category.into(),
-                entity.name.into(),
-                entity.name_by_user.into(),
-                entity.original_name.into(),
-                entity.friendly_name.into(),
-                entity.supported_features.into(),
-                entity.capabilities.into(),
-                entity.icon.into(),
-                entity.original_icon.into(),
-                entity.device_class.into(),
-                entity.unit_of_measurement.into(),
-                entity.aliases.into(),
-                entity.labels.into(),
-                entity.options.into(),
-                entity.config_entry_id.into(),
-                entity.registry_id.into(),
-                entity.hidden_by.into(),
-                now.get().into(),
-                entity.created_us.into(),
-            ],
-        ))
-        .await?;
-    Ok(())
 }
 
 fn entity(row: &Row, available: &Lists, former: &Lists) -> Result<Entity, StoreFailure> {

@@ -2,10 +2,11 @@
 
 use common::api::places::Floor;
 use common::instant::UtcMicros;
-use database::{Row, Statement};
+use database::{Row, Statement, Value};
 
 use super::areas::title_case;
 use super::complete::{Part, Upserted};
+use super::registry_row::RegistryRow;
 use super::reported::{Object, first_text, set_text, set_texts};
 use super::{Store, StoreFailure, row};
 
@@ -19,7 +20,13 @@ struct FloorRow {
     aliases: String,
 }
 
-impl FloorRow {
+impl RegistryRow for FloorRow {
+    const PART: Part = Part::Floors;
+
+    fn id_of(sent: &Object) -> Option<String> {
+        first_text(sent, &["floor_id"])
+    }
+
     fn read(row: &Row) -> Result<Self, StoreFailure> {
         Ok(Self {
             floor_id: row.get("floor_id")?,
@@ -30,7 +37,7 @@ impl FloorRow {
         })
     }
 
-    fn new(floor_id: String) -> Self {
+    fn new(floor_id: String, _now: UtcMicros) -> Self {
         Self {
             floor_id,
             aliases: "[]".to_owned(),
@@ -38,14 +45,23 @@ impl FloorRow {
         }
     }
 
-    /// Takes over what was sent; what was not sent stays.
-    fn merge(&mut self, sent: &Object) {
+    fn merge(&mut self, sent: &Object, _complete: bool) {
         set_text(&mut self.name, sent, "name");
         set_text(&mut self.icon, sent, "icon");
         set_texts(&mut self.aliases, sent, "aliases");
         if let Some(level) = sent.get("level") {
             self.level = level.as_i64();
         }
+    }
+
+    fn columns(self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("floor_id", self.floor_id.into()),
+            ("name", self.name.into()),
+            ("level", self.level.into()),
+            ("icon", self.icon.into()),
+            ("aliases", self.aliases.into()),
+        ]
     }
 }
 
@@ -57,44 +73,7 @@ impl Store {
         complete: bool,
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
-        let mut transaction = self.database.write().await?;
-        let mut named = Vec::with_capacity(sent.len());
-        for object in sent {
-            let Some(floor_id) = first_text(object, &["floor_id"]) else {
-                continue;
-            };
-            let known = transaction
-                .fetch_optional(Statement::with(
-                    "SELECT * FROM floors WHERE floor_id = $1",
-                    [(&floor_id).into()],
-                ))
-                .await?
-                .map(|row| FloorRow::read(&row))
-                .transpose()?;
-            named.push(floor_id.clone());
-            let mut floor = known.unwrap_or_else(|| FloorRow::new(floor_id));
-            floor.merge(object);
-            transaction
-                .execute(Statement::with(
-                    "INSERT INTO floors (floor_id, name, level, icon, aliases, last_seen_us) VALUES ($1, $2, $3, $4, \
-                     $5, $6) ON CONFLICT (floor_id) DO UPDATE SET name = excluded.name, level = excluded.level, icon = \
-                     excluded.icon, aliases = excluded.aliases, last_seen_us = excluded.last_seen_us, removed_us = NULL",
-                    [
-                        floor.floor_id.into(),
-                        floor.name.into(),
-                        floor.level.into(),
-                        floor.icon.into(),
-                        floor.aliases.into(),
-                        now.get().into(),
-                    ],
-                ))
-                .await?;
-        }
-        let upserted = self
-            .upserted(&mut transaction, Part::Floors, &named, complete, now)
-            .await?;
-        transaction.commit().await?;
-        Ok(upserted)
+        self.upsert::<FloorRow>(sent, complete, now).await
     }
 
     /// All floors that are reported or that an area names, from the lowest to the highest; those without a level come last.

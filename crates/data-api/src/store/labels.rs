@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use common::api::places::Label;
 use common::instant::UtcMicros;
-use database::{Row, Statement};
+use database::{Row, Statement, Value};
 
 use super::areas::title_case;
 use super::complete::{Part, Upserted};
+use super::registry_row::RegistryRow;
 use super::reported::{Object, first_text, set_text};
 use super::{Store, StoreFailure, row};
 
@@ -21,7 +22,13 @@ struct LabelRow {
     description: Option<String>,
 }
 
-impl LabelRow {
+impl RegistryRow for LabelRow {
+    const PART: Part = Part::Labels;
+
+    fn id_of(sent: &Object) -> Option<String> {
+        first_text(sent, &["label_id"])
+    }
+
     fn read(row: &Row) -> Result<Self, StoreFailure> {
         Ok(Self {
             label_id: row.get("label_id")?,
@@ -32,8 +39,14 @@ impl LabelRow {
         })
     }
 
-    /// Takes over what was sent; what was not sent stays.
-    fn merge(&mut self, sent: &Object) {
+    fn new(label_id: String, _now: UtcMicros) -> Self {
+        Self {
+            label_id,
+            ..Self::default()
+        }
+    }
+
+    fn merge(&mut self, sent: &Object, _complete: bool) {
         for (column, key) in [
             (&mut self.name, "name"),
             (&mut self.color, "color"),
@@ -42,6 +55,16 @@ impl LabelRow {
         ] {
             set_text(column, sent, key);
         }
+    }
+
+    fn columns(self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("label_id", self.label_id.into()),
+            ("name", self.name.into()),
+            ("color", self.color.into()),
+            ("icon", self.icon.into()),
+            ("description", self.description.into()),
+        ]
     }
 }
 
@@ -53,48 +76,7 @@ impl Store {
         complete: bool,
         now: UtcMicros,
     ) -> Result<Upserted, StoreFailure> {
-        let mut transaction = self.database.write().await?;
-        let mut named = Vec::with_capacity(sent.len());
-        for object in sent {
-            let Some(label_id) = first_text(object, &["label_id"]) else {
-                continue;
-            };
-            let known = transaction
-                .fetch_optional(Statement::with(
-                    "SELECT * FROM labels WHERE label_id = $1",
-                    [(&label_id).into()],
-                ))
-                .await?
-                .map(|row| LabelRow::read(&row))
-                .transpose()?;
-            named.push(label_id.clone());
-            let mut label = known.unwrap_or_else(|| LabelRow {
-                label_id,
-                ..LabelRow::default()
-            });
-            label.merge(object);
-            transaction
-                .execute(Statement::with(
-                    "INSERT INTO labels (label_id, name, color, icon, description, last_seen_us) VALUES ($1, $2, $3, \
-                     $4, $5, $6) ON CONFLICT (label_id) DO UPDATE SET name = excluded.name, color = excluded.color, \
-                     icon = excluded.icon, description = excluded.description, last_seen_us = excluded.last_seen_us, \
-                     removed_us = NULL",
-                    [
-                        label.label_id.into(),
-                        label.name.into(),
-                        label.color.into(),
-                        label.icon.into(),
-                        label.description.into(),
-                        now.get().into(),
-                    ],
-                ))
-                .await?;
-        }
-        let upserted = self
-            .upserted(&mut transaction, Part::Labels, &named, complete, now)
-            .await?;
-        transaction.commit().await?;
-        Ok(upserted)
+        self.upsert::<LabelRow>(sent, complete, now).await
     }
 
     /// All labels that are reported or that something has, by id.
