@@ -48,6 +48,8 @@ impl Store {
     }
 
     /// State changes in each of `intervals` intervals of `width_us` microseconds from `start` on.
+    ///
+    /// Row by row: no interval is as long as a day, and none begins with one, so the counts of days say only which entities to look at.
     pub async fn counts_by_interval(
         &self,
         start: UtcMicros,

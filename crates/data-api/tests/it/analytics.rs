@@ -73,6 +73,66 @@ async fn events_are_counted_once_each_in_their_interval() {
 }
 
 #[tokio::test]
+async fn a_week_row_by_row_has_as_many_events_as_the_counts_of_its_days() {
+    let home = Home::new().await;
+    // Nine days, unevenly, some on the borders of days and of intervals; one entity is deleted, one is sent twice.
+    let mut rows: Vec<Value> = (0..3_000_i64)
+        .map(|n| {
+            json!({"entity_id": format!("sensor.s{}", n * n % 11), "state": "1",
+                "last_updated": now().plus_seconds(-(n * 7_919 % (9 * 86_400)))})
+        })
+        .collect();
+    rows.extend((0..9).flat_map(|day| {
+        [0, 1, 7_200, 43_200].map(|second| {
+            json!({"entity_id": "light.border", "state": "on", "last_updated": now().plus_seconds(-day * 86_400 - second)})
+        })
+    }));
+    for batch in [&rows[..], &rows[1_000..1_500]] {
+        let (status, _) = answer(home.post("/internal/events/bulk_upsert").json(&batch)).await;
+        assert_eq!(status, 200);
+    }
+    let gone = home
+        .http
+        .delete(home.url.join("/api/v1/events?entity_id=sensor.s4").unwrap());
+    let (status, told) = answer(gone.bearer_auth(crate::home::KEY)).await;
+    assert_eq!(status, 200, "{told}");
+    for (range, period) in [("7d", "7d"), ("24h", "24h"), ("6h", "6h"), ("1h", "1h")] {
+        let week = home.json(&format!("/api/v1/analytics?range={range}")).await;
+        let counted = home
+            .json(&format!("/api/v1/events/stats?period={period}"))
+            .await["total_events"]
+            .as_u64()
+            .unwrap();
+        // An interval does not have its end: what happens in this very instant is not in it yet.
+        let now_itself = home
+            .json(&format!(
+                "/api/v1/events?start_time={}&limit=100",
+                "2026-11-23T12:00:00Z"
+            ))
+            .await
+            .as_array()
+            .unwrap()
+            .len() as u64;
+        let minutes = match range {
+            "7d" => 120.0,
+            "24h" => 15.0,
+            "6h" => 5.0,
+            _ => 1.0,
+        };
+        let series: f64 = values(&week["eventsPerMinute"]).iter().sum();
+        assert_eq!(
+            week["summary"]["totalEvents"],
+            counted - now_itself,
+            "{range}"
+        );
+        assert!(
+            (series * minutes - (counted - now_itself) as f64).abs() < 84.0 * 0.001 * minutes,
+            "{range}: {series} a minute"
+        );
+    }
+}
+
+#[tokio::test]
 async fn times_are_measured_and_not_random_and_zero_where_nothing_was() {
     let home = Home::with(&[("ALERT_CHECK_INTERVAL", "0.05")]).await;
     let first = home.json("/api/v1/analytics").await;
