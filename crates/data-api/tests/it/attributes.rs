@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::{Value, json, value::RawValue};
 
-use crate::home::{Home, answer};
+use crate::home::{Home, KEY, answer, now, pass};
 
 const BEGIN: i64 = 1_795_392_000_000_000;
 
@@ -194,4 +195,43 @@ async fn the_newest_sets_tell_of_entities_though_they_are_differences() {
         (&entity["device_class"], &entity["unit_of_measurement"]),
         (&json!("energy"), &json!("kWh"))
     );
+}
+
+#[tokio::test]
+async fn what_only_deleted_changes_had_is_gone_after_the_night() {
+    let home = Home::new().await;
+    let (lines, sent) = changes(0..200);
+    store(&home, lines).await;
+    let before = kept(&home).await;
+    let at = |n: i64| common::instant::UtcMicros::new(BEGIN + n * 1_000_000).unwrap();
+    for entity in 0..3 {
+        let mut url = home.url.join("/api/v1/events").unwrap();
+        url.query_pairs_mut()
+            .append_pair("entity_id", &format!("light.number_{entity}"))
+            .append_pair("start", &at(0).to_string())
+            .append_pair("end", &at(99).to_string());
+        let (status, told) = answer(home.http.delete(url).bearer_auth(KEY)).await;
+        assert_eq!(status, 200, "{told}");
+    }
+    assert_eq!(kept(&home).await, before, "not before the night");
+    home.clock.set(now().plus_seconds(14 * 3_600 + 1_800));
+    let mut looks = 0;
+    while kept(&home).await[2] == before[2] {
+        assert!(looks < 50, "nothing was deleted: {before:?}");
+        looks += 1;
+        pass(Duration::from_secs(61)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    // The contexts went last. Half of the changes had half of them; the newest row of a table always stays.
+    let after = kept(&home).await;
+    let half = before[2] / 2;
+    assert!(
+        (half..=half + 1).contains(&after[2]),
+        "{before:?} {after:?}"
+    );
+    assert!(after[1] < before[1], "{before:?} {after:?}");
+    let left = sent
+        .into_iter()
+        .filter(|((_, at), _)| *at >= BEGIN + 100 * 1_000_000);
+    is_as_sent(&home, &left.collect()).await;
 }
