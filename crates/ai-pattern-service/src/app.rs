@@ -58,6 +58,8 @@ impl App {
             clock: clock.clone(),
             zone: zone.clone(),
             lookback_days: config.lookback_days,
+            people: config.people,
+            least: config.least,
             health: health.clone(),
             tasks: tasks.clone(),
         });
@@ -101,6 +103,7 @@ impl App {
             health,
             has_broker,
             clock,
+            least: config.least,
         };
         let router = api.router(config.cors);
         let closing = tasks.closing();

@@ -1,5 +1,7 @@
 //! Settings of ai-pattern-service.
 
+mod least;
+
 use std::str::FromStr;
 
 use common::env::Env;
@@ -9,6 +11,8 @@ use jiff::tz::TimeZone;
 
 use crate::notify::broker::Broker;
 use crate::schedule::Schedule;
+
+pub use least::Least;
 
 /// Everything that ai-pattern-service is told from outside.
 #[derive(Debug, Clone)]
@@ -27,6 +31,10 @@ pub struct Config {
     pub analysis_on_start: bool,
     /// Days of the past that are looked at.
     pub lookback_days: u16,
+    /// Whether to look at where people are.
+    pub people: bool,
+    /// What a habit must have to be told.
+    pub least: Least,
     /// Whom to tell; none when no broker is set.
     pub broker: Option<Broker>,
     /// Web pages that may call.
@@ -60,6 +68,12 @@ impl Config {
                 "Look for habits soon after the first start, as soon as data-api has a few days.",
             ),
             lookback_days: env.value::<Days>(&["ANALYSIS_LOOKBACK_DAYS"], "90", "Days of the past that are looked at, 7 to 3650.").0,
+            people: env.switch(
+                &["ANALYSIS_PEOPLE"],
+                false,
+                "Look also at where people are (`person`, `device_tracker`): habits of coming home and leaving.",
+            ),
+            least: Least::read(env),
             broker: Broker::read(env),
             cors: CorsOrigins::read(env),
         }

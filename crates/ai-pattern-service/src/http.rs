@@ -1,14 +1,22 @@
 //! The HTTP API.
 
 mod analysis;
+mod community;
+mod feedback;
 mod patterns;
 mod router;
+mod silences;
 mod status;
+mod synergies;
 
+use axum::Json;
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
 
+use serde_json::{Value, json};
+
+use crate::config::Least;
 use crate::run::Analyst;
 use crate::schedule::Schedule;
 use crate::store::{Store, StoreFailure};
@@ -26,6 +34,13 @@ pub(crate) struct Api {
     pub(crate) health: Health,
     pub(crate) has_broker: bool,
     pub(crate) clock: Clock,
+    pub(crate) least: Least,
+}
+
+/// The envelope of the replaced service.
+#[expect(clippy::needless_pass_by_value, reason = "it is built for this")]
+fn enveloped(data: Value, message: &str) -> Json<Value> {
+    Json(json!({"success": true, "data": data, "message": message}))
 }
 
 /// Logs a failure of the store, where it is handled, and says what a caller needs to know of it.

@@ -2,7 +2,6 @@
 
 mod app;
 mod config;
-mod habits;
 mod history;
 mod http;
 mod ledger;
@@ -13,5 +12,5 @@ pub mod store;
 mod zone;
 
 pub use app::{App, PatternService};
-pub use config::Config;
+pub use config::{Config, Least};
 pub use http::openapi_document;

@@ -10,14 +10,15 @@ use common::health::Health;
 use common::instant::UtcMicros;
 use common::lifecycle::Tasks;
 use data_api_client::{CallFailed, DataApi};
-use pattern_mining::{Settings, mine};
+use pattern_mining::pattern::Kind;
+use pattern_mining::{Known as Identity, Outcome, Settings, mine};
 use serde::Serialize;
 use serde_json::json;
 use tracing::Instrument;
 
-use crate::habits;
-use crate::history::{self, Span};
-use crate::ledger::{self, News};
+use crate::config::Least;
+use crate::history::{Source, Span};
+use crate::ledger::{self, Feedback, Known, News};
 use crate::notify::Outbox;
 use crate::notify::message::{AnalysisComplete, Message, PatternEvent, RunStatus, SERVICE};
 use crate::store::{RunRecord, Store, StoreFailure};
@@ -58,6 +59,10 @@ pub(crate) struct Parts {
     pub(crate) zone: HomeZone,
     /// Days of the past to look at.
     pub(crate) lookback_days: u16,
+    /// Whether to look at where people are.
+    pub(crate) people: bool,
+    /// What a habit must have to be told.
+    pub(crate) least: Least,
     /// Where troubles are shown.
     pub(crate) health: Health,
     /// Owner of the runs.
@@ -226,35 +231,46 @@ impl Analyst {
         let parts = &self.0.parts;
         self.learn_zone().await;
         let known = parts.store.known().await?;
-        let from = started_at.plus_seconds(-i64::from(parts.lookback_days) * SECONDS_PER_DAY);
+        let before = parts.store.timeline().await?;
+        let source = Source {
+            data_api: &parts.data_api,
+            zone: parts.zone.current(),
+            read: &self.0.events_read,
+        };
         let span = Span {
-            from,
+            from: started_at.plus_seconds(-i64::from(parts.lookback_days) * SECONDS_PER_DAY),
             until: started_at,
         };
-        let past = history::read(
-            &parts.data_api,
-            span,
-            parts.zone.current(),
-            &self.0.events_read,
-        )
-        .instrument(tracing::info_span!("analysis.fetch"))
-        .await?;
+        let past = source
+            .past(span, before.as_ref())
+            .instrument(tracing::info_span!("analysis.fetch"))
+            .await?;
+        drop(before);
         let settings = Settings {
-            known: known
-                .iter()
-                .map(|known| habits::known(&known.pattern))
-                .collect(),
-            ..Settings::default()
+            people: parts.people,
+            known: identities(&known, |known| known.feedback != Some(Feedback::Dismiss)),
+            dismissed: identities(&known, |known| known.feedback == Some(Feedback::Dismiss)),
+            silenced: parts.store.silences().await?,
         };
-        let timeline = past.timeline;
+        let (timeline, least) = (past.timeline, parts.least);
         let mining = tracing::info_span!("analysis.mine");
-        let outcome =
-            tokio::task::spawn_blocking(move || mining.in_scope(|| mine(&timeline, &settings)))
-                .await?;
-        let found: Vec<_> = outcome.patterns.iter().filter_map(habits::kept).collect();
-        let lines = ledger::compare(&known, &found);
-        let mut report = json!(outcome.report);
-        report["older_events_left_out"] = json!(past.cut);
+        let Outcome { patterns, report } = tokio::task::spawn_blocking(move || {
+            mining.in_scope(|| {
+                let mut outcome = mine(&timeline, &settings);
+                outcome.patterns.retain(|pattern| least.allows(pattern));
+                outcome
+            })
+        })
+        .await?;
+        let lines = ledger::compare(&known, &patterns);
+        let mut report = json!(report);
+        report["incremental"] = json!(past.incremental);
+        let alive = lines
+            .iter()
+            .filter(|(_, news)| !matches!(news, News::Past | News::Gone | News::Missed));
+        let found: Vec<_> = alive.map(|(pattern, _)| *pattern).collect();
+        let ties = found.iter().filter(|pattern| is_synergy(pattern.kind));
+        report["synergies"] = json!(ties.count());
         let record = RunRecord {
             cause: cause.as_str().to_owned(),
             started_at,
@@ -268,8 +284,14 @@ impl Analyst {
             report,
         };
         parts.store.keep_run(&lines, &record).await?;
-        metrics::gauge!("homeiq_patterns", "kind" => "time_of_day", "status" => "active")
-            .set(found.len() as f64);
+        if let Some(saved) = &past.saved {
+            parts.store.keep_timeline(saved).await?;
+        }
+        for kind in Kind::ALL {
+            let count = found.iter().filter(|pattern| pattern.kind == kind).count();
+            metrics::gauge!("homeiq_patterns", "kind" => kind.as_str(), "status" => "active")
+                .set(count as f64);
+        }
         Ok(record)
     }
 
@@ -312,7 +334,7 @@ impl Analyst {
                 RunStatus::Failed
             },
             patterns_detected: record.patterns_found,
-            synergies_detected: 0,
+            synergies_detected: record.synergies_found(),
             duration_seconds: if nothing_read { 0.0 } else { seconds },
             errors: record.errors.clone(),
         }));
@@ -332,6 +354,20 @@ impl Analyst {
             }
         }
     }
+}
+
+/// Whether the replaced service would have called it a synergy.
+pub(crate) fn is_synergy(kind: Kind) -> bool {
+    matches!(kind, Kind::Pair | Kind::Conditional | Kind::Sequence)
+}
+
+/// Those of the known habits, as the miner recognises them.
+fn identities(known: &[Known], which: impl Fn(&Known) -> bool) -> Vec<Identity> {
+    known
+        .iter()
+        .filter(|known| which(known))
+        .map(|known| Identity::from(&known.pattern))
+        .collect()
 }
 
 /// Ends the state "running" whatever happens.

@@ -1,17 +1,27 @@
 //! What is kept between runs. Everything that knows SQL is below this module.
 
+mod community;
+mod feedback;
 mod patterns;
 mod runs;
+mod silences;
+mod timelines;
 
 use std::sync::LazyLock;
 
 use common::instant::UtcMicros;
-use common::pattern::Pattern;
+
+use pattern_mining::pattern::Pattern;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use crate::ledger::{Known, News};
+pub use crate::ledger::{Feedback, Known, News};
+pub use community::{
+    CommunityFilter, CommunityOrder, CommunityPattern, NewCommunityPattern, Rating,
+};
 pub use database::failure::{CannotOpen, StoreFailure};
+pub use feedback::{FeedbackCounts, Said};
+pub use timelines::SavedTimeline;
 
 use database::url::DatabaseUrl;
 use database::{Database, Migrations};
@@ -84,6 +94,12 @@ pub struct StoredPattern {
     pub gone: bool,
     /// When a broker acknowledged the message about it.
     pub told_at: Option<UtcMicros>,
+    /// What people said of it last.
+    pub feedback: Option<Feedback>,
+    /// Until when it is not to be shown.
+    pub later_until: Option<UtcMicros>,
+    /// 1 to 5.
+    pub rating: Option<i64>,
 }
 
 /// Where a confidence goes.
@@ -138,8 +154,10 @@ pub struct PatternFilter {
     pub device_id: Option<String>,
     /// At least this sure.
     pub min_confidence: Option<f64>,
-    /// Also those that are gone.
+    /// Also those that are gone, refused, or put off.
     pub include_gone: bool,
+    /// The time, for what was put off.
+    pub now: UtcMicros,
     /// Those that happened at or after this instant.
     pub seen_since: Option<UtcMicros>,
     /// Rows at most.
@@ -170,4 +188,12 @@ pub struct RunRecord {
     /// What was looked at and what was left out, by reason.
     #[schema(value_type = Object)]
     pub report: serde_json::Value,
+}
+
+impl RunRecord {
+    /// Habits of it that tie things together: pairs, conditionals and sequences.
+    pub fn synergies_found(&self) -> u32 {
+        let count = self.report["synergies"].as_u64().unwrap_or_default();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
 }

@@ -4,7 +4,6 @@ pub mod api;
 pub mod category;
 pub mod entity;
 pub mod instant;
-pub mod pattern;
 
 #[cfg(feature = "service")]
 pub mod clock;

@@ -223,6 +223,25 @@ impl Timeline {
         }
     }
 
+    /// The home's wall clock.
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.time_zone
+    }
+
+    /// Ids of the entities of which changes or measurements are kept.
+    pub fn changed_entities(&self) -> impl Iterator<Item = &str> {
+        let mut changed = vec![false; self.entities.len()];
+        let waiting = self.waiting.iter().map(|waiting| waiting.entity);
+        let settled = self.records.iter().map(|record| record.entity);
+        let measured = self.samples.iter().map(|sample| sample.entity);
+        for entity in waiting.chain(settled).chain(measured) {
+            changed[entity as usize] = true;
+        }
+        let all = self.entities.iter().zip(changed);
+        all.filter(|(_, changed)| *changed)
+            .map(|(entity, _)| entity.id.as_str())
+    }
+
     /// Changes seen so far.
     pub fn seen(&self) -> u64 {
         self.seen

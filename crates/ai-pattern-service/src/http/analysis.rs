@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::patterns::Counts;
 use super::{Api, store_problem};
 use crate::run::Cause;
+use crate::store::RunRecord;
 
 /// Sets off an analysis.
 #[utoipa::path(post, path = "/api/analysis/trigger", tag = "analysis",
@@ -31,7 +32,9 @@ pub(super) async fn trigger(State(api): State<Api>) -> (StatusCode, Json<Value>)
 /// What is running, what the last run did, and what there is.
 #[utoipa::path(get, path = "/api/analysis/status", tag = "analysis", responses((status = 200, description = "The status")))]
 pub(super) async fn status(State(api): State<Api>) -> Result<Json<Value>, Problem> {
-    let counts = Counts::read(&api.store).await.map_err(store_problem)?;
+    let counts = Counts::read(&api.store, api.clock.now())
+        .await
+        .map_err(store_problem)?;
     let last_run = api.store.last_run().await.map_err(store_problem)?;
     let running = api.analyst.running();
     let waiting_for = api.analyst.waiting_for();
@@ -55,8 +58,20 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<Value>, Proble
             "next_run": api.schedule.next_after(api.clock.now(), &api.zone.current()),
         },
         "suggestions": {"pending_count": 0, "recent": []},
+        "collected": collected(last_run.as_ref()),
         "analysis": {"state": state, "running": running, "waiting_for": waiting_for, "last_run": last_run},
     })))
+}
+
+/// How many days the last run had to look at, where they are too few to tell anything: `6 of 14 days collected`.
+fn collected(last_run: Option<&RunRecord>) -> Option<Value> {
+    let report = &last_run?.report;
+    let (days, wanted) = (
+        report["days_lived_in"].as_u64()?,
+        report["days_wanted"].as_u64()?,
+    );
+    let message = format!("{days} of {wanted} days collected");
+    (days < wanted).then(|| json!({"days": days, "days_wanted": wanted, "message": message}))
 }
 
 /// When analyses run.
@@ -70,7 +85,7 @@ pub(super) async fn schedule(State(api): State<Api>) -> Result<Json<Value>, Prob
         "schedule": api.schedule.to_string(),
         "time_zone": api.zone.current().iana_name(),
         "enabled": true,
-        "incremental_enabled": false,
+        "incremental_enabled": true,
         "next_run": next_run,
         "last_run": last_run.map(|run| run.ended_at),
     })))

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::State;
-use common::http::extract::Query;
+use common::http::extract::{Path, Query};
 use common::http::problem::Problem;
+use common::instant::UtcMicros;
+use pattern_mining::pattern::{Kind, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::{Api, store_problem};
+use super::{Api, enveloped, store_problem};
 use crate::store::{PatternFilter, Store, StoreFailure, StoredPattern};
 
 const DEFAULT_ROWS: u32 = 100;
@@ -19,6 +21,10 @@ const MAX_ROWS: u32 = 1_000;
 const MAX_COUNTED: u32 = 10_000;
 const DEFAULT_WINDOW_DAYS: i64 = 30;
 const MAX_WINDOW_DAYS: i64 = 365;
+/// Runs of history in an answer.
+const MAX_HISTORY: u32 = 400;
+/// What the replaced service called a pair.
+const CO_OCCURRENCE: &str = "co_occurrence";
 
 /// Which habits.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -64,16 +70,29 @@ pub(super) async fn list(
     }
     let include_inactive = params.include_inactive.unwrap_or(false);
     let said = |value: Option<String>| value.filter(|text| !text.is_empty());
+    let now = api.clock.now();
+    let as_co_occurrence = params.pattern_type.as_deref() == Some(CO_OCCURRENCE);
     let asked = PatternFilter {
-        pattern_type: said(params.pattern_type),
+        // What the replaced service called so is a pair.
+        pattern_type: if as_co_occurrence {
+            Some(Kind::Pair.as_str().to_owned())
+        } else {
+            said(params.pattern_type)
+        },
         device_id: said(params.device_id),
         min_confidence: params.min_confidence,
         include_gone: include_inactive,
-        seen_since: (!include_inactive).then(|| api.clock.now().plus_seconds(-window * 86_400)),
+        now,
+        seen_since: (!include_inactive).then(|| now.plus_seconds(-window * 86_400)),
         limit,
     };
     let found = api.store.patterns(&asked).await.map_err(store_problem)?;
-    let patterns: Vec<Value> = found.iter().map(row).collect();
+    let mut patterns: Vec<Value> = found.iter().map(row).collect();
+    if as_co_occurrence {
+        for pattern in &mut patterns {
+            pattern["pattern_type"] = json!(CO_OCCURRENCE);
+        }
+    }
     let message = format!("{} habits", patterns.len());
     Ok(Json(
         json!({"success": true, "data": {"count": patterns.len(), "patterns": patterns}, "message": message}),
@@ -83,7 +102,9 @@ pub(super) async fn list(
 /// How many habits there are, and of what kind.
 #[utoipa::path(get, path = "/api/v1/patterns/stats", tag = "patterns", responses((status = 200, description = "The counts")))]
 pub(super) async fn stats(State(api): State<Api>) -> Result<Json<Value>, Problem> {
-    let counts = Counts::read(&api.store).await.map_err(store_problem)?;
+    let counts = Counts::read(&api.store, api.clock.now())
+        .await
+        .map_err(store_problem)?;
     let data = json!({
         "total_patterns": counts.total,
         "by_type": counts.by_type,
@@ -97,27 +118,38 @@ pub(super) async fn stats(State(api): State<Api>) -> Result<Json<Value>, Problem
 }
 
 /// One habit with the keys of the replaced service, and ours.
-fn row(stored: &StoredPattern) -> Value {
+pub(super) fn row(stored: &StoredPattern) -> Value {
     let pattern = &stored.pattern;
-    let devices: Vec<&str> = pattern
-        .entities
-        .iter()
-        .map(common::entity::EntityId::as_str)
-        .collect();
     let mut metadata = json!(pattern);
-    metadata["hour"] = json!(pattern.time_of_day_minutes / 60);
-    metadata["minute"] = json!(pattern.time_of_day_minutes % 60);
+    if let Some(minutes) = pattern.time_of_day_minutes {
+        metadata["hour"] = json!(minutes / 60);
+        metadata["minute"] = json!(minutes % 60);
+    }
+    if let Some(fields) = metadata.as_object_mut() {
+        // It has a path of its own.
+        fields.remove("evidence");
+    }
+    let status = match (stored.gone, pattern.status) {
+        (true, Status::Stopped) => "stopped",
+        (true, _) => "gone",
+        (false, status) => status.as_str(),
+    };
     json!({
         "id": stored.number,
         "pattern_key": pattern.id,
         "pattern_type": pattern.kind,
-        "device_id": devices.join("+"),
+        "device_id": pattern.entities.join("+"),
         "sentence": pattern.sentence,
-        "status": if stored.gone { "gone" } else { "active" },
+        "status": status,
         "confidence": pattern.confidence,
-        "occurrences": pattern.days_seen,
+        "occurrences": pattern.occurrences,
         "opportunities": pattern.opportunities,
+        "days_seen": pattern.days_seen,
         "q_value": pattern.q_value,
+        "backtest": pattern.backtest,
+        "feedback": stored.feedback,
+        "later_until": stored.later_until,
+        "rating": stored.rating,
         "metadata": metadata,
         "created_at": stored.created_at,
         "updated_at": stored.updated_at,
@@ -128,6 +160,124 @@ fn row(stored: &StoredPattern) -> Value {
         "confidence_history_count": stored.history_count,
         "told_at": stored.told_at,
     })
+}
+
+/// The habit with this key or number; 404 where there is none.
+pub(super) async fn find(api: &Api, id: &str) -> Result<StoredPattern, Problem> {
+    let found = api.store.pattern(id).await.map_err(store_problem)?;
+    found.ok_or_else(|| Problem::not_found(format!("there is no habit '{id}'")))
+}
+
+/// One habit, by its key or the number of its row.
+#[utoipa::path(get, path = "/api/v1/patterns/{id}", tag = "patterns", params(("id" = String, Path)),
+    responses((status = 200, description = "The habit"), (status = 404, description = "There is none")))]
+pub(super) async fn one(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let found = find(&api, &id).await?;
+    Ok(enveloped(row(&found), &found.pattern.sentence))
+}
+
+/// What a habit's confidence was, run by run, newest first; at most 400.
+#[utoipa::path(get, path = "/api/v1/patterns/{id}/history", tag = "patterns", params(("id" = String, Path)),
+    responses((status = 200, description = "Its history"), (status = 404, description = "There is none")))]
+pub(super) async fn history(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let found = find(&api, &id).await?;
+    let runs = api.store.pattern_history(found.number, MAX_HISTORY).await;
+    let runs: Vec<Value> = runs
+        .map_err(store_problem)?
+        .into_iter()
+        .map(|(at, confidence, occurrences)| {
+            json!({"recorded_at": at, "confidence": confidence, "occurrences": occurrences})
+        })
+        .collect();
+    let message = format!("{} runs", runs.len());
+    let data = json!({"pattern_key": found.pattern.id, "count": runs.len(), "history": runs});
+    Ok(enveloped(data, &message))
+}
+
+/// Every time a habit happened, and every time it could have and did not, in UTC.
+#[utoipa::path(get, path = "/api/v1/patterns/{id}/evidence", tag = "patterns", params(("id" = String, Path)),
+    responses((status = 200, description = "Its evidence"), (status = 404, description = "There is none")))]
+pub(super) async fn evidence(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let found = find(&api, &id).await?;
+    let evidence = api.store.evidence(found.number).await;
+    let evidence = evidence.map_err(store_problem)?;
+    let message = format!(
+        "happened {} times, missed {} times",
+        evidence.occurrences.len(),
+        evidence.misses.len()
+    );
+    let data = json!({
+        "pattern_key": found.pattern.id,
+        "occurrences": evidence.occurrences,
+        "misses": evidence.misses,
+        "expected_by_chance": found.pattern.expected_by_chance,
+        "q_value": found.pattern.q_value,
+    });
+    Ok(enveloped(data, &message))
+}
+
+/// The habit replayed as the automation that it would be: learned on the first part of its life, played on the rest. Null where it is
+/// too young for that.
+#[utoipa::path(get, path = "/api/v1/patterns/{id}/backtest", tag = "patterns", params(("id" = String, Path)),
+    responses((status = 200, description = "How it would have done"), (status = 404, description = "There is none")))]
+pub(super) async fn backtest(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let found = find(&api, &id).await?;
+    let message = match &found.pattern.backtest {
+        Some(played) => format!(
+            "it would have acted {} times: {} right, {} unwanted; {} missed",
+            played.fired, played.right, played.unwanted, played.missed
+        ),
+        None => "it is too young to be replayed".to_owned(),
+    };
+    let data = json!({"pattern_key": found.pattern.id, "backtest": found.pattern.backtest});
+    Ok(enveloped(data, &message))
+}
+
+/// What is out of the ordinary now: left open, stuck, silent, at an unusual hour, a habit missed.
+#[utoipa::path(get, path = "/api/v1/anomalies", tag = "patterns", responses((status = 200, description = "The oddities")))]
+pub(super) async fn anomalies(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+    let asked = PatternFilter {
+        pattern_type: Some(Kind::Anomaly.as_str().to_owned()),
+        now: api.clock.now(),
+        limit: MAX_ROWS,
+        ..PatternFilter::default()
+    };
+    let found = api.store.patterns(&asked).await.map_err(store_problem)?;
+    let rows: Vec<Value> = found
+        .iter()
+        .map(|stored| {
+            let pattern = &stored.pattern;
+            json!({
+                "id": stored.number,
+                "pattern_key": pattern.id,
+                "entity_id": pattern.entities.first(),
+                "state": pattern.states.first(),
+                "oddity": pattern.oddity,
+                "since": pattern.t,
+                "usual_minutes": pattern.minutes,
+                "q_value": pattern.q_value,
+                "confidence": pattern.confidence,
+                "sentence": pattern.sentence,
+            })
+        })
+        .collect();
+    let message = format!("{} oddities", rows.len());
+    Ok(enveloped(
+        json!({"count": rows.len(), "anomalies": rows}),
+        &message,
+    ))
 }
 
 /// Sums over the habits that are alive.
@@ -141,10 +291,11 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) async fn read(store: &Store) -> Result<Self, StoreFailure> {
+    pub(super) async fn read(store: &Store, now: UtcMicros) -> Result<Self, StoreFailure> {
         let all = store
             .patterns(&PatternFilter {
                 limit: MAX_COUNTED,
+                now,
                 ..PatternFilter::default()
             })
             .await?;
@@ -154,10 +305,8 @@ impl Counts {
         };
         for StoredPattern { pattern, .. } in &all {
             *counts.by_type.entry(pattern.kind.as_str()).or_default() += 1;
-            counts
-                .devices
-                .extend(pattern.entities.iter().map(ToString::to_string));
-            counts.occurrences += u64::from(pattern.days_seen);
+            counts.devices.extend(pattern.entities.iter().cloned());
+            counts.occurrences += u64::from(pattern.occurrences);
             counts.confidence += pattern.confidence;
         }
         Ok(counts)

@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Api, analysis, patterns, status};
+use super::{Api, analysis, community, feedback, patterns, silences, status, synergies};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -27,6 +27,25 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(analysis::schedule))
         .routes(routes!(patterns::list))
         .routes(routes!(patterns::stats))
+        .routes(routes!(feedback::stats))
+        .routes(routes!(feedback::by_number))
+        .routes(routes!(patterns::one))
+        .routes(routes!(patterns::history))
+        .routes(routes!(patterns::evidence))
+        .routes(routes!(patterns::backtest))
+        .routes(routes!(feedback::of_pattern))
+        .routes(routes!(patterns::anomalies))
+        .routes(routes!(silences::list))
+        .routes(routes!(silences::add, silences::take_back))
+        .routes(routes!(synergies::list))
+        .routes(routes!(synergies::statistics))
+        .routes(routes!(synergies::one))
+        .routes(routes!(feedback::of_synergy))
+        .routes(routes!(community::list))
+        .routes(routes!(community::submit))
+        .routes(routes!(community::one))
+        .routes(routes!(community::rate))
+        .routes(routes!(community::ratings))
 }
 
 /// The `OpenAPI` document.

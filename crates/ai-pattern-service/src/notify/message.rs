@@ -1,7 +1,7 @@
 //! What is said, and where. Each payload is defined here once; `shared/contracts/mqtt` has its schema.
 
 use common::instant::UtcMicros;
-use common::pattern::{DayClass, Pattern, PatternKind};
+use pattern_mining::pattern::{DaySet, Kind, Pattern};
 use serde::{Deserialize, Serialize};
 
 use crate::notify::topics::Topic;
@@ -24,7 +24,7 @@ pub struct AnalysisComplete {
     pub status: RunStatus,
     /// Habits found.
     pub patterns_detected: u32,
-    /// Always 0: synergies are not looked for yet.
+    /// Those of them that tie things together: pairs, conditionals and sequences.
     pub synergies_detected: u32,
     /// How long it took.
     pub duration_seconds: f64,
@@ -61,20 +61,22 @@ pub struct PatternEvent {
     pub id: String,
     /// Its kind.
     #[serde(rename = "type")]
-    pub kind: PatternKind,
+    pub kind: Kind,
     /// Who takes part, in order.
     pub entities: Vec<String>,
     /// The state that each of them reaches.
     pub states: Vec<String>,
-    /// The days on which it holds.
-    pub days: DayClass,
-    /// The local minute of the day around which it happens.
-    pub time_of_day_minutes: u16,
-    /// Days on which it happened.
+    /// The days on which it holds: `all`, `weekday`, `weekend`, or the digits of its weekdays with Monday as 0.
+    pub days: String,
+    /// The local minute of the day around which it happens; none for a habit that follows something else.
+    pub time_of_day_minutes: Option<u16>,
+    /// Median time from the first entity to the second, in seconds; none for a habit of the clock.
+    pub delay_s: Option<f64>,
+    /// Distinct days on which it happened.
     pub days_seen: u32,
-    /// Days on which it could have.
+    /// Times that it could have happened.
     pub opportunities: u32,
-    /// Lower bound of the share of days on which it happens.
+    /// Lower bound of the share of times at which it happens.
     pub confidence: f64,
     /// The habit in words.
     pub sentence: String,
@@ -94,14 +96,11 @@ impl From<&Pattern> for PatternEvent {
             event_type: PatternEventType::Found,
             id: pattern.id.clone(),
             kind: pattern.kind,
-            entities: pattern
-                .entities
-                .iter()
-                .map(|id| id.as_str().to_owned())
-                .collect(),
+            entities: pattern.entities.clone(),
             states: pattern.states.clone(),
-            days: pattern.days,
+            days: pattern.days.unwrap_or(DaySet::ALL).word(),
             time_of_day_minutes: pattern.time_of_day_minutes,
+            delay_s: pattern.delay_s,
             days_seen: pattern.days_seen,
             opportunities: pattern.opportunities,
             confidence: pattern.confidence,
@@ -177,6 +176,7 @@ mod tests {
     /// Holds a payload against the part of JSON Schema that our schemas use: every key is required, none is extra, types fit.
     fn check(payload: &Value, schema: &Value, at: &str) {
         let fits = |kind: &str| match kind {
+            "null" => payload.is_null(),
             "object" => payload.is_object(),
             "array" => payload.is_array(),
             "string" => payload.is_string(),
@@ -184,9 +184,14 @@ mod tests {
             "number" => payload.is_number(),
             other => panic!("{at}: the test does not know the type {other}"),
         };
-        if let Some(kind) = schema["type"].as_str() {
-            assert!(fits(kind), "{at}: {payload} is not of type {kind}");
-        }
+        let kinds: Vec<&str> = match &schema["type"] {
+            Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+            kind => kind.as_str().into_iter().collect(),
+        };
+        assert!(
+            kinds.is_empty() || kinds.iter().any(|kind| fits(kind)),
+            "{at}: {payload} is not of type {kinds:?}"
+        );
         if let Some(allowed) = schema["enum"].as_array() {
             assert!(
                 allowed.contains(payload),

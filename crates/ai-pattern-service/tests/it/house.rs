@@ -37,12 +37,24 @@ impl Running {
     }
 
     pub(crate) async fn send(&self, method: reqwest::Method, path: &str) -> (u16, Value) {
+        self.send_body(method, path, None).await
+    }
+
+    pub(crate) async fn send_body(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         common::tls::install();
         let client = reqwest::Client::builder()
             .no_proxy()
             .build()
             .expect("a client");
-        let request = client.request(method, format!("http://{}{path}", self.address));
+        let mut request = client.request(method, format!("http://{}{path}", self.address));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
         let response = request.send().await.expect("an answer");
         let status = response.status().as_u16();
         let text = response.text().await.expect("a body");
@@ -109,12 +121,47 @@ impl House {
             for &minute in minutes {
                 let jitter = (day * 37 + minute) % 9 - 4;
                 let on = midnight - day * 86_400 + (minute + jitter) * 60;
-                for (second, state) in [(on, "on"), (on + 1800 + jitter * 120, "off")] {
+                // Off at no particular time.
+                let held = 600 + (day * 7_919 + minute * 31) % 397 * 60;
+                for (second, state) in [(on, "on"), (on + held, "off")] {
                     rows.push(json!({"entity_id": "light.kitchen", "state": state, "last_updated": second * 1_000_000,
                         "attributes": {"friendly_name": "Kitchen light"}}));
                 }
             }
         }
+        self.send(rows).await;
+    }
+
+    /// A door that opens at changing times, and a lamp that follows some seconds later: twice on each of the last 30 days.
+    pub(crate) async fn live_with_a_door(&self) {
+        let now = Clock::system().now().get() / 1_000_000;
+        let midnight = now - now % 86_400;
+        let mut rows = Vec::new();
+        for visit in 0..60_i64 {
+            let opened = midnight - (1 + visit / 2) * 86_400
+                + (7 + 8 * (visit % 2)) * 3_600
+                + visit * 7_919 % 18_000;
+            let lit = opened + 8 + visit % 5;
+            for (entity_id, second, state) in [
+                ("binary_sensor.cellar_door", opened, "on"),
+                ("light.cellar", lit, "on"),
+                (
+                    "binary_sensor.cellar_door",
+                    opened + 60 + visit * 31 % 240,
+                    "off",
+                ),
+                ("light.cellar", lit + 400 + visit * 1_237 % 5_000, "off"),
+            ] {
+                let class = entity_id.starts_with("binary").then_some("door");
+                rows.push(json!({"entity_id": entity_id, "state": state, "last_updated": second * 1_000_000,
+                    "attributes": {"device_class": class}}));
+            }
+        }
+        self.send(rows).await;
+    }
+
+    /// Stores rows in data-api.
+    pub(crate) async fn send(&self, rows: Vec<Value>) {
         let rows: Vec<common::api::events::NewEvent> =
             serde_json::from_value(Value::Array(rows)).expect("rows of the contract");
         let reply = self.client().send_events(&rows).await.expect("stored");

@@ -3,6 +3,7 @@
 mod api;
 mod broker;
 mod chain;
+mod habits;
 mod house;
 mod store;
 mod tls;

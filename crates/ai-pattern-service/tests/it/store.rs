@@ -2,7 +2,8 @@
 
 use ai_pattern_service::store::{News, PatternFilter, RunRecord, Store, Trend};
 use common::instant::UtcMicros;
-use common::pattern::{DayClass, Pattern, PatternKind};
+
+use pattern_mining::pattern::Pattern;
 use serde_json::json;
 use test_support::Place;
 
@@ -13,24 +14,15 @@ fn at(second: i64) -> UtcMicros {
 }
 
 fn habit(id: &str, confidence: f64) -> Pattern {
-    Pattern {
-        id: id.to_owned(),
-        kind: PatternKind::TimeOfDay,
-        entities: vec!["light.kitchen".parse().expect("an entity")],
-        states: vec!["on".to_owned()],
-        days: DayClass::Weekday,
-        time_of_day_minutes: 405,
-        spread_minutes: 3.5,
-        window_minutes: 10,
-        days_seen: 19,
-        opportunities: 21,
-        expected_by_chance: 1.25,
-        q_value: 1e-9,
-        confidence,
-        first_seen: at(100),
-        last_seen: at(200),
-        sentence: "Kitchen light turns on around 06:45 on weekdays (19 of 21 days).".to_owned(),
-    }
+    serde_json::from_value(json!({
+        "id": id, "type": "time_of_day", "entities": ["light.kitchen"], "states": ["on"], "status": "active",
+        "confidence": confidence, "q_value": 1e-9, "occurrences": 19, "opportunities": 21, "days_seen": 19,
+        "expected_by_chance": 1.25, "time_of_day_minutes": 405, "spread_minutes": 3.5, "window_minutes": 10, "days": "weekday",
+        "first_seen": at(100), "last_seen": at(200),
+        "sentence": "Kitchen light turns on around 06:45 on weekdays (19 of 21 days).",
+        "evidence": {"occurrences": [], "misses": []}
+    }))
+    .expect("a habit")
 }
 
 fn run(second: i64, days: u32) -> RunRecord {
@@ -92,7 +84,7 @@ async fn two_habits_of_one_light_do_not_overwrite_each_other() {
     let (morning, evening) = (
         habit("morning", 0.7),
         Pattern {
-            time_of_day_minutes: 1320,
+            time_of_day_minutes: Some(1320),
             ..habit("evening", 0.9)
         },
     );
@@ -186,7 +178,7 @@ async fn a_habit_that_is_gone_is_not_listed_and_is_told_again_when_it_is_back() 
 async fn lists_what_was_asked_for() {
     let (_place, store) = open().await;
     let other = Pattern {
-        entities: vec!["switch.fan".parse().unwrap()],
+        entities: vec!["switch.fan".to_owned()],
         last_seen: at(900),
         ..habit("b", 0.4)
     };

@@ -4,6 +4,8 @@
 mod api;
 #[path = "../it/chain.rs"]
 mod chain;
+#[path = "../it/habits.rs"]
+mod habits;
 #[path = "../it/house.rs"]
 mod house;
 #[path = "../it/store.rs"]

@@ -28,7 +28,8 @@ struct Pattern {
 struct Habit {
     entities: Vec<String>,
     states: Vec<String>,
-    time_of_day_minutes: i64,
+    /// Of a habit of the clock.
+    time_of_day_minutes: Option<i64>,
 }
 
 #[tokio::test]
@@ -50,7 +51,10 @@ async fn the_demo_shows_planted_habits_and_ends_in_order() {
         .collect();
     let hit = |habit: &Habit| {
         planted.iter().any(|planted| {
-            let apart = (i64::from(planted.minute) - habit.time_of_day_minutes).rem_euclid(1440);
+            let Some(minutes) = habit.time_of_day_minutes else {
+                return false;
+            };
+            let apart = (i64::from(planted.minute) - minutes).rem_euclid(1440);
             planted.entity_id == habit.entities[0]
                 && planted.state == habit.states[0]
                 && apart.min(1440 - apart) <= 20
