@@ -4,6 +4,7 @@ mod api_test;
 mod bench;
 mod docker_test;
 mod e2e;
+mod eval;
 mod faults;
 mod generate;
 mod http;
@@ -41,6 +42,8 @@ enum Command {
     Bench(bench::Bench),
     /// Follow real changes of a real Home Assistant through all services
     E2e(e2e::Options),
+    /// Mine homes whose habits are known, and say how much of it is true and how much was found
+    Eval(eval::Options),
     /// Import the recorder of a real Home Assistant, and compare row for row
     ImportTest(import_test::Options),
     /// Kill, cut, pause and slow down everything, and prove that nothing is lost
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::ApiTest(options) => api_test::run(&options),
         Command::Bench(bench) => bench::run(&bench),
         Command::E2e(options) => e2e::run(&options),
+        Command::Eval(options) => eval::run(&options),
         Command::ImportTest(options) => import_test::run(&options),
         Command::Faults(options) => faults::run(&options),
         Command::DockerTest(options) => docker_test::run(&options),

@@ -3,8 +3,8 @@
 //! Pure: no clock, no I/O, no global chance. The same seed, zone and dates give the same life, whoever asks and whenever. Days
 //! are planned one by one from their date alone, so that a life that was begun earlier continues in the same way.
 
-mod calendar;
-mod chance;
+pub(crate) mod calendar;
+pub(crate) mod chance;
 mod habits;
 mod incidents;
 mod life;

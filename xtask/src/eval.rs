@@ -1,0 +1,170 @@
+//! `cargo xtask eval`: how good the miner is, on homes whose habits are known.
+//!
+//! Homes are made from seeds by `home_simulator::planted`, at several hardness levels, with habits and without; homes of a folder
+//! (`home-*/events.jsonl.xz`, `registry.json`, `truth.json`) are mined too. Even seeds may be looked at while the miner is changed;
+//! the floors below are checked on odd ones.
+
+mod homes;
+mod score;
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use anyhow::ensure;
+use clap::Args;
+use home_simulator::planted::{self, Wanted};
+
+use self::homes::Mined;
+use self::score::{KINDS, Tally};
+use crate::table;
+
+/// Days of a made home.
+const DAYS: i64 = 60;
+/// Homes are mined on this many threads.
+const THREADS: usize = 2;
+/// Hardness up to which the floors hold.
+const FLOOR_HARDNESS: f64 = 0.5;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// First seed
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// Seeds for each hardness
+    #[arg(long, default_value_t = 20)]
+    seeds: u64,
+    /// Distance from one seed to the next: 2 keeps to odd or even ones
+    #[arg(long, default_value_t = 2)]
+    step: u64,
+    /// Hardness levels
+    #[arg(long, value_delimiter = ',', default_value = "0,0.25,0.5")]
+    hardness: Vec<f64>,
+    /// Homes without any habit
+    #[arg(long, default_value_t = 20)]
+    nulls: u64,
+    /// Folder with homes that others made
+    #[arg(long)]
+    homes: Option<PathBuf>,
+    /// Print every report that is not an exact hit, and every habit that was missed
+    #[arg(long)]
+    verbose: bool,
+}
+
+/// What must be reached; below it the command fails.
+struct Floor {
+    precision: f64,
+    strict: f64,
+    top_ten: f64,
+    recall: f64,
+    recall_of_each: f64,
+    /// Reports on a home without habits, on average.
+    on_nothing: f64,
+}
+
+const FLOOR: Floor = Floor {
+    precision: 0.97,
+    strict: 0.9,
+    top_ten: 0.99,
+    recall: 0.9,
+    recall_of_each: 0.75,
+    on_nothing: 0.1,
+};
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let mut all = Tally::default();
+    let mut rows = Vec::new();
+    for &hardness in &options.hardness {
+        let tally = level(options, hardness);
+        rows.extend(tally.rows(&format!("hardness {hardness}")));
+        if hardness <= FLOOR_HARDNESS {
+            all.add(&tally);
+        }
+    }
+    if let Some(folder) = &options.homes {
+        for (name, mined) in homes::of_folder(folder)? {
+            let mut tally = Tally::default();
+            tally.judge(&mined.truth, &mined.patterns, options.verbose.then_some(name.as_str()));
+            rows.extend(tally.rows(&name));
+        }
+    }
+    table::print(
+        &["homes", "kind", "planted", "found", "reports", "precision", "strict", "recall", "F1", "top 10"],
+        &rows,
+    );
+    let mut nulls = Tally::default();
+    let mined = on_threads(options.first, options.nulls, options.step, |seed| made(seed, 0.3, false));
+    for mined in &mined {
+        nulls.judge(&mined.truth, &mined.patterns, options.verbose.then_some("nothing planted"));
+    }
+    let on_nothing = nulls.reports() as f64 / options.nulls.max(1) as f64;
+    say(&format!("reports on {} homes without habits: {}", options.nulls, nulls.reports()));
+    say(&format!("false reports by what they fell for: {}", all.causes()));
+    check(&all, on_nothing)
+}
+
+fn level(options: &Options, hardness: f64) -> Tally {
+    let mined = on_threads(options.first, options.seeds, options.step, |seed| made(seed, hardness, true));
+    let mut tally = Tally::default();
+    for (number, mined) in mined.iter().enumerate() {
+        let name = format!("seed {} hardness {hardness}", options.first + number as u64 * options.step);
+        tally.judge(&mined.truth, &mined.patterns, options.verbose.then_some(name.as_str()));
+    }
+    tally
+}
+
+fn made(seed: u64, hardness: f64, habits: bool) -> Mined {
+    let home = planted::make(Wanted {
+        seed,
+        days: DAYS,
+        hardness,
+        habits,
+        more_rooms: 0,
+    });
+    Mined::of_made(&home)
+}
+
+/// Does the work for each seed, in order of the seeds.
+fn on_threads(first: u64, count: u64, step: u64, work: impl Fn(u64) -> Mined + Sync) -> Vec<Mined> {
+    let next = Mutex::new(0..count);
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let Some(number) = next.lock().ok().and_then(|mut next| next.next()) else {
+                        return;
+                    };
+                    let mined = work(first + number * step);
+                    if let Ok(mut done) = done.lock() {
+                        done.push((number, mined));
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, mined)| mined).collect()
+}
+
+fn check(all: &Tally, on_nothing: f64) -> anyhow::Result<()> {
+    let total = all.total();
+    if total.planted == 0 {
+        return Ok(());
+    }
+    ensure!(total.precision() >= FLOOR.precision, "precision {:.3} is below {}", total.precision(), FLOOR.precision);
+    ensure!(total.strict() >= FLOOR.strict, "strict precision {:.3} is below {}", total.strict(), FLOOR.strict);
+    ensure!(all.top_ten() >= FLOOR.top_ten, "precision of the first ten {:.3} is below {}", all.top_ten(), FLOOR.top_ten);
+    ensure!(total.recall() >= FLOOR.recall, "recall {:.3} is below {}", total.recall(), FLOOR.recall);
+    for kind in KINDS {
+        let recall = all.of(kind).recall();
+        ensure!(recall >= FLOOR.recall_of_each, "recall of {kind} {recall:.3} is below {}", FLOOR.recall_of_each);
+    }
+    ensure!(on_nothing <= FLOOR.on_nothing, "{on_nothing:.2} reports on a home without habits are more than {}", FLOOR.on_nothing);
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the result of a command")]
+fn say(line: &str) {
+    println!("{line}");
+}
