@@ -83,31 +83,68 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if let Some(folder) = &options.homes {
         for (name, mined) in homes::of_folder(folder)? {
             let mut tally = Tally::default();
-            tally.judge(&mined.truth, &mined.patterns, options.verbose.then_some(name.as_str()));
+            tally.judge(
+                &mined.truth,
+                &mined.patterns,
+                options.verbose.then_some(name.as_str()),
+            );
             rows.extend(tally.rows(&name));
         }
     }
     table::print(
-        &["homes", "kind", "planted", "found", "reports", "precision", "strict", "recall", "F1", "top 10"],
+        &[
+            "homes",
+            "kind",
+            "planted",
+            "found",
+            "reports",
+            "precision",
+            "strict",
+            "recall",
+            "F1",
+            "top 10",
+        ],
         &rows,
     );
     let mut nulls = Tally::default();
-    let mined = on_threads(options.first, options.nulls, options.step, |seed| made(seed, 0.3, false));
+    let mined = on_threads(options.first, options.nulls, options.step, |seed| {
+        made(seed, 0.3, false)
+    });
     for mined in &mined {
-        nulls.judge(&mined.truth, &mined.patterns, options.verbose.then_some("nothing planted"));
+        nulls.judge(
+            &mined.truth,
+            &mined.patterns,
+            options.verbose.then_some("nothing planted"),
+        );
     }
     let on_nothing = nulls.reports() as f64 / options.nulls.max(1) as f64;
-    say(&format!("reports on {} homes without habits: {}", options.nulls, nulls.reports()));
-    say(&format!("false reports by what they fell for: {}", all.causes()));
+    say(&format!(
+        "reports on {} homes without habits: {}",
+        options.nulls,
+        nulls.reports()
+    ));
+    say(&format!(
+        "false reports by what they fell for: {}",
+        all.causes()
+    ));
     check(&all, on_nothing)
 }
 
 fn level(options: &Options, hardness: f64) -> Tally {
-    let mined = on_threads(options.first, options.seeds, options.step, |seed| made(seed, hardness, true));
+    let mined = on_threads(options.first, options.seeds, options.step, |seed| {
+        made(seed, hardness, true)
+    });
     let mut tally = Tally::default();
     for (number, mined) in mined.iter().enumerate() {
-        let name = format!("seed {} hardness {hardness}", options.first + number as u64 * options.step);
-        tally.judge(&mined.truth, &mined.patterns, options.verbose.then_some(name.as_str()));
+        let name = format!(
+            "seed {} hardness {hardness}",
+            options.first + number as u64 * options.step
+        );
+        tally.judge(
+            &mined.truth,
+            &mined.patterns,
+            options.verbose.then_some(name.as_str()),
+        );
     }
     tally
 }
@@ -152,15 +189,43 @@ fn check(all: &Tally, on_nothing: f64) -> anyhow::Result<()> {
     if total.planted == 0 {
         return Ok(());
     }
-    ensure!(total.precision() >= FLOOR.precision, "precision {:.3} is below {}", total.precision(), FLOOR.precision);
-    ensure!(total.strict() >= FLOOR.strict, "strict precision {:.3} is below {}", total.strict(), FLOOR.strict);
-    ensure!(all.top_ten() >= FLOOR.top_ten, "precision of the first ten {:.3} is below {}", all.top_ten(), FLOOR.top_ten);
-    ensure!(total.recall() >= FLOOR.recall, "recall {:.3} is below {}", total.recall(), FLOOR.recall);
+    ensure!(
+        total.precision() >= FLOOR.precision,
+        "precision {:.3} is below {}",
+        total.precision(),
+        FLOOR.precision
+    );
+    ensure!(
+        total.strict() >= FLOOR.strict,
+        "strict precision {:.3} is below {}",
+        total.strict(),
+        FLOOR.strict
+    );
+    ensure!(
+        all.top_ten() >= FLOOR.top_ten,
+        "precision of the first ten {:.3} is below {}",
+        all.top_ten(),
+        FLOOR.top_ten
+    );
+    ensure!(
+        total.recall() >= FLOOR.recall,
+        "recall {:.3} is below {}",
+        total.recall(),
+        FLOOR.recall
+    );
     for kind in KINDS {
         let recall = all.of(kind).recall();
-        ensure!(recall >= FLOOR.recall_of_each, "recall of {kind} {recall:.3} is below {}", FLOOR.recall_of_each);
+        ensure!(
+            recall >= FLOOR.recall_of_each,
+            "recall of {kind} {recall:.3} is below {}",
+            FLOOR.recall_of_each
+        );
     }
-    ensure!(on_nothing <= FLOOR.on_nothing, "{on_nothing:.2} reports on a home without habits are more than {}", FLOOR.on_nothing);
+    ensure!(
+        on_nothing <= FLOOR.on_nothing,
+        "{on_nothing:.2} reports on a home without habits are more than {}",
+        FLOOR.on_nothing
+    );
     Ok(())
 }
 

@@ -108,7 +108,10 @@ impl World {
         let first = Day::new(Date::constant(2025, month, day), zone);
         let days: Vec<Day> = (0..wanted.days).map(|number| first.plus(number)).collect();
         let vacation = 10 + chance.pick((wanted.days as usize).saturating_sub(30).max(1));
-        let missing = vec![4 + chance.pick(5), days.len().saturating_sub(12 + chance.pick(6))];
+        let missing = vec![
+            4 + chance.pick(5),
+            days.len().saturating_sub(12 + chance.pick(6)),
+        ];
         Self {
             wanted,
             days,
@@ -178,13 +181,17 @@ fn recorded(world: &mut World, chance: &mut Chance) -> Vec<PlantedChange> {
         .filter_map(|&day| world.days.get(day))
         .map(|day| (day.at(0.0), day.plus(1).at(0.0)))
         .collect();
-    let kept = |at: i64| (from..until).contains(&at) && !gaps.iter().any(|&(start, end)| (start..end).contains(&at));
+    let kept = |at: i64| {
+        (from..until).contains(&at) && !gaps.iter().any(|&(start, end)| (start..end).contains(&at))
+    };
     let mut last_state: std::collections::HashMap<&str, &str> = std::collections::HashMap::new();
     let mut changes = Vec::with_capacity(world.events.len());
     let name = |context: u64| format!("01{context:024}");
     for event in &world.events {
         let automation = event.entity.starts_with("automation.");
-        if last_state.insert(&event.entity, &event.state) == Some(event.state.as_str()) && !automation {
+        if last_state.insert(&event.entity, &event.state) == Some(event.state.as_str())
+            && !automation
+        {
             continue;
         }
         if kept(event.at) {
@@ -225,12 +232,29 @@ mod tests {
     #[test]
     fn every_kind_is_planted_and_happened_often_enough() {
         let home = make(wanted(3));
-        for kind in ["time_of_day", "pair", "conditional", "sequence", "routine", "duration", "anomaly"] {
-            assert!(home.truth.patterns.iter().any(|pattern| pattern["type"] == kind), "no {kind}");
+        for kind in [
+            "time_of_day",
+            "pair",
+            "conditional",
+            "sequence",
+            "routine",
+            "duration",
+            "anomaly",
+        ] {
+            assert!(
+                home.truth
+                    .patterns
+                    .iter()
+                    .any(|pattern| pattern["type"] == kind),
+                "no {kind}"
+            );
         }
         assert!(!home.truth.decoys.is_empty());
         let line = home.changes[0].line();
-        assert!(line.starts_with('{') && line.contains("entity_id"), "{line}");
+        assert!(
+            line.starts_with('{') && line.contains("entity_id"),
+            "{line}"
+        );
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct Step {
     pub state: u16,
     /// People or devices did it by themselves.
     pub evidence: bool,
+    /// An automation or a script did it.
+    pub automated: bool,
 }
 
 /// What is known of an entity, and everything that it did.
@@ -133,7 +135,7 @@ impl Evidence {
         for (facts, &count) in facts.iter_mut().zip(&counts) {
             facts.steps.reserve_exact(count);
         }
-        let days = lay_out(&mut facts, records(), timeline, &mut clock, &mut left_out);
+        lay_out(&mut facts, records(), &mut left_out);
         for sample in timeline.samples.iter().copied() {
             let Sample { at, entity, value } = sample;
             facts[entity as usize].samples.push((at, value));
@@ -141,21 +143,31 @@ impl Evidence {
         for facts in &mut facts {
             facts.samples.sort_by_key(|&(at, _)| at);
         }
-        let echoes = echo::silence(&mut facts);
-        left_out.add(Reason::Echo, echoes);
+        left_out.add(Reason::Echo, echo::silence(&mut facts));
+        let moments: Vec<Vec<Vec<Moment>>> = facts
+            .iter()
+            .map(|facts| moments_of(facts, &mut clock))
+            .collect();
+        let everything = vec![true; facts.len()];
+        let length = days_of(timeline, &moments, &everything, &mut clock).lived_in();
+        let count = |moments: &[Vec<Moment>]| moments.iter().map(Vec::len).sum::<usize>();
+        for (facts, moments) in facts.iter_mut().zip(&moments) {
+            let reason = facts.left_out;
+            facts.left_out = reason.or_else(|| unfit(moments, count(moments), length));
+        }
+        let acts = |facts: &Facts| facts.left_out.is_none() && !facts.ambient && !facts.person;
+        let people: Vec<bool> = facts.iter().map(acts).collect();
+        let days = days_of(timeline, &moments, &people, &mut clock);
         let mut kept = 0;
         let mut series = Vec::new();
-        for (index, facts) in facts.iter_mut().enumerate() {
-            let moments = moments_of(facts, &mut clock);
-            let count = moments.iter().map(Vec::len).sum::<usize>();
-            facts.left_out = facts
-                .left_out
-                .or_else(|| unfit(&moments, count, days.lived_in()));
-            if let Some(reason) = facts.left_out {
-                left_out.add(reason, count as u64);
-            } else {
-                kept += count as u64;
-                series.extend(by_state(index, facts, moments));
+        for (index, (facts, moments)) in facts.iter().zip(moments).enumerate() {
+            let count = count(&moments) as u64;
+            match facts.left_out {
+                Some(reason) => left_out.add(reason, count),
+                None => {
+                    kept += count;
+                    series.extend(by_state(index, facts, moments));
+                }
             }
         }
         Self {
@@ -258,38 +270,42 @@ fn facts(timeline: &Timeline, settings: &Settings) -> Vec<Facts> {
     entities.map(of).collect()
 }
 
-/// Gives every entity its steps, and finds out which days were lived in.
+/// Gives every entity its steps.
 fn lay_out<'a>(
     facts: &mut [Facts],
     records: impl Iterator<Item = &'a Record>,
-    timeline: &Timeline,
-    clock: &mut LocalClock,
     left_out: &mut LeftOut,
-) -> Days {
-    let (first, last) = timeline.covered.unwrap_or((0, 0));
-    let first_day = clock.local_minute(first).div_euclid(MINUTES_PER_DAY);
-    let last_day = clock.local_minute(last).div_euclid(MINUTES_PER_DAY);
-    let days = if timeline.covered.is_some() {
-        (last_day - first_day + 1) as usize
-    } else {
-        0
-    };
-    let mut changes_by_day = vec![0; days];
+) {
     for record in records {
-        let facts = &mut facts[record.entity as usize];
         let evidence = record.why == EVIDENCE;
         if !evidence && let Some(reason) = Reason::from_code(record.why) {
             left_out.add(reason, 1);
         }
-        // Removed and added again, or twice the same: not a step.
-        facts.steps.push(Step {
+        facts[record.entity as usize].steps.push(Step {
             at: record.at,
             state: record.state,
             evidence,
+            automated: record.why == Reason::Automation as u8,
         });
-        if evidence && facts.left_out != Some(Reason::Person) {
-            let day = clock.local_minute(record.at).div_euclid(MINUTES_PER_DAY);
-            changes_by_day[(day - first_day) as usize] += 1;
+    }
+}
+
+/// The days of the data, and which of them were lived in: what chatters or runs by itself does so in an empty house too.
+fn days_of(
+    timeline: &Timeline,
+    moments: &[Vec<Vec<Moment>>],
+    people: &[bool],
+    clock: &mut LocalClock,
+) -> Days {
+    let Some((first, last)) = timeline.covered else {
+        return Days::new(clock, 0, 0, &[]);
+    };
+    let first_day = clock.local_minute(first).div_euclid(MINUTES_PER_DAY);
+    let last_day = clock.local_minute(last).div_euclid(MINUTES_PER_DAY);
+    let mut changes_by_day = vec![0; (last_day - first_day + 1) as usize];
+    for (moments, people) in moments.iter().zip(people) {
+        for moment in moments.iter().flatten().filter(|_| *people) {
+            changes_by_day[(moment.day() - first_day) as usize] += 1;
         }
     }
     Days::new(clock, first, last, &changes_by_day)

@@ -83,7 +83,9 @@ impl Reason {
 impl LeftOut {
     /// Counts changes under a reason.
     pub fn add(&mut self, reason: Reason, changes: u64) {
-        *self.0.entry(reason).or_default() += changes;
+        if changes > 0 {
+            *self.0.entry(reason).or_default() += changes;
+        }
     }
 
     /// Changes left out for this reason.

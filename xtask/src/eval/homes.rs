@@ -27,7 +27,11 @@ impl Mined {
     }
 }
 
-fn found(zone: &str, registry: &Value, lines: impl Iterator<Item = Vec<u8>>) -> anyhow::Result<Vec<Pattern>> {
+fn found(
+    zone: &str,
+    registry: &Value,
+    lines: impl Iterator<Item = Vec<u8>>,
+) -> anyhow::Result<Vec<Pattern>> {
     let registry: Registry = serde_json::from_value(registry.clone())?;
     let mut timeline = Timeline::new(jiff::tz::TimeZone::get(zone)?);
     for known in &registry.entities {
@@ -54,7 +58,11 @@ pub(super) fn of_folder(folder: &Path) -> anyhow::Result<Vec<(String, Mined)>> {
     names
         .iter()
         .map(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             Ok((name, of_files(path)?))
         })
         .collect()
@@ -63,18 +71,25 @@ pub(super) fn of_folder(folder: &Path) -> anyhow::Result<Vec<(String, Mined)>> {
 fn of_files(folder: &Path) -> anyhow::Result<Mined> {
     let read = |name: &str| -> anyhow::Result<Value> {
         let path = folder.join(name);
-        let bytes = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let bytes =
+            fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         Ok(serde_json::from_slice(&bytes)?)
     };
     let registry = read("registry.json")?;
-    let zone = registry["time_zone"].as_str().context("the registry names no time zone")?.to_owned();
+    let zone = registry["time_zone"]
+        .as_str()
+        .context("the registry names no time zone")?
+        .to_owned();
     let unpacked = Command::new("xz")
         .args(["-dc"])
         .arg(folder.join("events.jsonl.xz"))
         .stderr(Stdio::inherit())
         .output()
         .context("xz is needed to read the events")?;
-    let lines = unpacked.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let lines = unpacked
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty());
     let patterns = found(&zone, &registry, lines.map(<[u8]>::to_vec))?;
     Ok(Mined {
         truth: read("truth.json")?,

@@ -10,7 +10,15 @@ use pattern_mining::pattern::{Condition, DaySet, Kind, Pattern, Status};
 use serde_json::Value;
 
 /// Kinds in the order of the table.
-pub(super) const KINDS: [&str; 7] = ["time_of_day", "pair", "conditional", "sequence", "routine", "duration", "anomaly"];
+pub(super) const KINDS: [&str; 7] = [
+    "time_of_day",
+    "pair",
+    "conditional",
+    "sequence",
+    "routine",
+    "duration",
+    "anomaly",
+];
 /// A time of the day is right within so many minutes, or two standard deviations.
 const MINUTES: f64 = 15.0;
 /// A delay is right within this factor.
@@ -29,7 +37,11 @@ pub(super) struct Count {
 }
 
 fn part(of: usize, all: usize) -> f64 {
-    if all == 0 { 1.0 } else { of as f64 / all as f64 }
+    if all == 0 {
+        1.0
+    } else {
+        of as f64 / all as f64
+    }
 }
 
 impl Count {
@@ -105,8 +117,16 @@ impl Tally {
     }
 
     pub(super) fn causes(&self) -> String {
-        let causes: Vec<String> = self.causes.iter().map(|(cause, count)| format!("{cause} {count}")).collect();
-        if causes.is_empty() { "none".to_owned() } else { causes.join(", ") }
+        let causes: Vec<String> = self
+            .causes
+            .iter()
+            .map(|(cause, count)| format!("{cause} {count}"))
+            .collect();
+        if causes.is_empty() {
+            "none".to_owned()
+        } else {
+            causes.join(", ")
+        }
     }
 
     pub(super) fn rows(&self, name: &str) -> Vec<Vec<String>> {
@@ -125,7 +145,10 @@ impl Tally {
                 ten,
             ]
         };
-        let mut rows: Vec<Vec<String>> = KINDS.iter().map(|&kind| row(kind, self.of(kind), String::new())).collect();
+        let mut rows: Vec<Vec<String>> = KINDS
+            .iter()
+            .map(|&kind| row(kind, self.of(kind), String::new()))
+            .collect();
         rows.push(row("all", self.total(), format!("{:.3}", self.top_ten())));
         rows
     }
@@ -143,7 +166,9 @@ impl Tally {
             let (truth, exact) = match verdict(planted, report) {
                 Verdict::Planted(which, right) => {
                     kind = known(&text(&planted[which], "type"));
-                    if planted[which]["weak"] == true || (planted[which]["status"] == "stopped" && ended) {
+                    if planted[which]["weak"] == true
+                        || (planted[which]["status"] == "stopped" && ended)
+                    {
                         continue;
                     }
                     let alive = planted[which]["status"] != "stopped" && !ended;
@@ -157,7 +182,13 @@ impl Tally {
                 *self.causes.entry(cause(decoys, report)).or_default() += 1;
             }
             if !exact && let Some(name) = name {
-                super::say(&format!("{name}: {} {:.3} {} {:?}", if truth { "true " } else { "FALSE" }, report.confidence, report.sentence, report.status));
+                super::say(&format!(
+                    "{name}: {} {:.3} {} {:?}",
+                    if truth { "true " } else { "FALSE" },
+                    report.confidence,
+                    report.sentence,
+                    report.status
+                ));
             }
             if place < 10 {
                 self.first_ten.0 += usize::from(truth);
@@ -176,7 +207,9 @@ impl Tally {
             let count = self.kinds.entry(known(&text(habit, "type"))).or_default();
             count.planted += 1;
             count.found += usize::from(found.contains(&which));
-            if !found.contains(&which) && let Some(name) = name {
+            if !found.contains(&which)
+                && let Some(name) = name
+            {
                 super::say(&format!("{name}: missed {habit}"));
             }
         }
@@ -184,7 +217,10 @@ impl Tally {
 }
 
 fn known(kind: &str) -> &'static str {
-    KINDS.into_iter().find(|&known| known == kind).unwrap_or("pair")
+    KINDS
+        .into_iter()
+        .find(|&known| known == kind)
+        .unwrap_or("pair")
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -192,7 +228,12 @@ fn text(value: &Value, key: &str) -> String {
 }
 
 fn entities(value: &Value) -> Vec<&str> {
-    value["entities"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    value["entities"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 fn cause(decoys: &[Value], report: &Pattern) -> String {
@@ -200,25 +241,47 @@ fn cause(decoys: &[Value], report: &Pattern) -> String {
     decoys
         .iter()
         .find(|decoy| entities(decoy).iter().any(|id| names.contains(id)))
-        .map_or_else(|| format!("chance ({})", report.kind.as_str()), |decoy| text(decoy, "kind"))
+        .map_or_else(
+            || format!("chance ({})", report.kind.as_str()),
+            |decoy| text(decoy, "kind"),
+        )
 }
 
 fn verdict(planted: &[Value], report: &Pattern) -> Verdict {
     let ids: Vec<&str> = report.entities.iter().map(String::as_str).collect();
     let set: BTreeSet<&str> = ids.iter().copied().collect();
-    let of = |kinds: &'static [&str]| planted.iter().enumerate().filter(move |(_, habit)| kinds.contains(&text(habit, "type").as_str()));
-    let group = |habit: &Value| entities(habit).into_iter().map(ToOwned::to_owned).collect::<BTreeSet<String>>();
-    let inside = || of(&["sequence", "routine"]).any(|(_, habit)| ids.iter().all(|id| group(habit).contains(*id)));
+    let of = |kinds: &'static [&str]| {
+        planted
+            .iter()
+            .enumerate()
+            .filter(move |(_, habit)| kinds.contains(&text(habit, "type").as_str()))
+    };
+    let group = |habit: &Value| {
+        entities(habit)
+            .into_iter()
+            .map(ToOwned::to_owned)
+            .collect::<BTreeSet<String>>()
+    };
+    let inside = || {
+        of(&["sequence", "routine"])
+            .any(|(_, habit)| ids.iter().all(|id| group(habit).contains(*id)))
+    };
     let direct = match report.kind {
-        Kind::TimeOfDay => of(&["time_of_day"]).find(|(_, habit)| entities(habit) == ids && at_right_time(habit, report)).map(|(which, habit)| (which, right_days(habit, report))),
+        Kind::TimeOfDay => of(&["time_of_day"])
+            .find(|(_, habit)| entities(habit) == ids && at_right_time(habit, report))
+            .map(|(which, habit)| (which, right_days(habit, report))),
         Kind::Pair | Kind::Conditional => of(&["pair", "conditional"])
             .find(|(_, habit)| entities(habit).into_iter().collect::<BTreeSet<_>>() == set)
             .map(|(which, habit)| (which, right_pair(habit, report))),
-        Kind::Sequence | Kind::Routine => group_verdict(planted, &ids, report.kind == Kind::Sequence),
+        Kind::Sequence | Kind::Routine => {
+            group_verdict(planted, &ids, report.kind == Kind::Sequence)
+        }
         Kind::Duration => of(&["duration"])
             .find(|(_, habit)| entities(habit) == ids && right_duration(habit, report))
             .map(|(which, _)| (which, true)),
-        Kind::Anomaly => of(&["anomaly"]).find(|(_, habit)| entities(habit) == ids && right_instant(habit, report)).map(|(which, _)| (which, true)),
+        Kind::Anomaly => of(&["anomaly"])
+            .find(|(_, habit)| entities(habit) == ids && right_instant(habit, report))
+            .map(|(which, _)| (which, true)),
     };
     if let Some((which, exact)) = direct {
         return Verdict::Planted(which, exact);
@@ -226,7 +289,8 @@ fn verdict(planted: &[Value], report: &Pattern) -> Verdict {
     let follows = report.kind == Kind::TimeOfDay
         && of(&["pair", "conditional"]).any(|(_, habit)| {
             let ends = entities(habit);
-            ends.get(1) == ids.first() && of(&["time_of_day"]).any(|(_, time)| entities(time).first() == ends.first())
+            ends.get(1) == ids.first()
+                && of(&["time_of_day"]).any(|(_, time)| entities(time).first() == ends.first())
         });
     if !matches!(report.kind, Kind::Duration | Kind::Anomaly) && (inside() || follows) {
         Verdict::Implied
@@ -244,7 +308,11 @@ fn group_verdict(planted: &[Value], ids: &[&str], ordered: bool) -> Option<(usiz
         match text(habit, "type").as_str() {
             "sequence" if own == ids => Some((which, true)),
             "sequence" if theirs == set => Some((which, !ordered)),
-            "sequence" if theirs.is_superset(&set) && set.len() + 1 >= theirs.len() && set.len() >= 3 => Some((which, false)),
+            "sequence"
+                if theirs.is_superset(&set) && set.len() + 1 >= theirs.len() && set.len() >= 3 =>
+            {
+                Some((which, false))
+            }
             "routine" => {
                 let alike = common as f64 / (theirs.len() + set.len() - common) as f64;
                 (alike >= 0.6).then_some((which, alike >= 0.75))
@@ -258,7 +326,10 @@ fn at_right_time(habit: &Value, report: &Pattern) -> bool {
     let Some(minute) = report.time_of_day_minutes else {
         return false;
     };
-    let wanted = habit["minute_at_end"].as_f64().or_else(|| habit["minute"].as_f64()).unwrap_or(-1e6);
+    let wanted = habit["minute_at_end"]
+        .as_f64()
+        .or_else(|| habit["minute"].as_f64())
+        .unwrap_or(-1e6);
     let off = (f64::from(minute) - wanted).abs() % 1440.0;
     off.min(1440.0 - off) <= MINUTES.max(2.0 * habit["sigma_min"].as_f64().unwrap_or(0.0))
 }
@@ -275,15 +346,27 @@ fn right_days(habit: &Value, report: &Pattern) -> bool {
 fn right_pair(habit: &Value, report: &Pattern) -> bool {
     let delay = habit["delay_s"].as_f64().unwrap_or(0.0);
     let said = report.delay_s.unwrap_or(delay);
-    let order = entities(habit) == report.entities.iter().map(String::as_str).collect::<Vec<_>>();
-    let condition = habit["condition"]["kind"].as_str().is_none_or(|kind| match &report.condition {
-        Some(Condition::Dark) => kind == "dark",
-        Some(Condition::Weekday) => kind == "weekday",
-        Some(Condition::Weekend) => kind == "weekend",
-        Some(Condition::State { entity, .. }) => kind == "state" && habit["condition"]["entity"] == entity.as_str(),
-        Some(Condition::Numeric { entity, .. }) => kind == "numeric" && habit["condition"]["entity"] == entity.as_str(),
-        Some(Condition::Light) | None => false,
-    });
+    let order = entities(habit)
+        == report
+            .entities
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>();
+    let condition =
+        habit["condition"]["kind"]
+            .as_str()
+            .is_none_or(|kind| match &report.condition {
+                Some(Condition::Dark) => kind == "dark",
+                Some(Condition::Weekday) => kind == "weekday",
+                Some(Condition::Weekend) => kind == "weekend",
+                Some(Condition::State { entity, .. }) => {
+                    kind == "state" && habit["condition"]["entity"] == entity.as_str()
+                }
+                Some(Condition::Numeric { entity, .. }) => {
+                    kind == "numeric" && habit["condition"]["entity"] == entity.as_str()
+                }
+                Some(Condition::Light) | None => false,
+            });
     order && condition && said >= delay / DELAY && said <= delay * DELAY
 }
 
@@ -293,10 +376,17 @@ fn right_duration(habit: &Value, report: &Pattern) -> bool {
 }
 
 fn right_instant(habit: &Value, report: &Pattern) -> bool {
-    let wanted: Option<common::instant::UtcMicros> = habit["t"].as_str().and_then(|t| t.parse().ok());
-    let longest = if habit["kind"] == "silent" { 84.0 } else { 36.0 };
+    let wanted: Option<common::instant::UtcMicros> =
+        habit["t"].as_str().and_then(|t| t.parse().ok());
+    let longest = if habit["kind"] == "silent" {
+        84.0
+    } else {
+        36.0
+    };
     match (wanted, report.t) {
-        (Some(wanted), Some(said)) => (-6.0..=longest).contains(&(said.seconds_since(wanted) / 3600.0)),
+        (Some(wanted), Some(said)) => {
+            (-6.0..=longest).contains(&(said.seconds_since(wanted) / 3600.0))
+        }
         _ => false,
     }
 }

@@ -20,20 +20,52 @@ pub(super) struct Thing {
 
 /// Rooms in the order in which homes get them.
 const ROOMS: [&str; 12] = [
-    "kitchen", "parlour", "bedroom", "bath", "corridor", "study", "nursery", "cellar", "attic", "pantry", "workshop", "conservatory",
+    "kitchen",
+    "parlour",
+    "bedroom",
+    "bath",
+    "corridor",
+    "study",
+    "nursery",
+    "cellar",
+    "attic",
+    "pantry",
+    "workshop",
+    "conservatory",
 ];
 /// What a room has: domain, name, device class, states at work and at rest, usual seconds at work.
 const FITTINGS: [(&str, &str, Option<&str>, &str, &str, f64); 12] = [
     ("light", "main", None, "on", "off", 2_700.0),
     ("light", "side", None, "on", "off", 1_800.0),
     ("binary_sensor", "door", Some("door"), "on", "off", 30.0),
-    ("binary_sensor", "window", Some("window"), "on", "off", 600.0),
-    ("binary_sensor", "drawer", Some("opening"), "on", "off", 20.0),
+    (
+        "binary_sensor",
+        "window",
+        Some("window"),
+        "on",
+        "off",
+        600.0,
+    ),
+    (
+        "binary_sensor",
+        "drawer",
+        Some("opening"),
+        "on",
+        "off",
+        20.0,
+    ),
     ("switch", "plug", None, "on", "off", 1_200.0),
     ("media_player", "radio", None, "playing", "idle", 2_400.0),
     ("climate", "radiator", None, "heat", "off", 5_400.0),
     ("fan", "fan", None, "on", "off", 1_500.0),
-    ("cover", "shutter", Some("shutter"), "open", "closed", 14_000.0),
+    (
+        "cover",
+        "shutter",
+        Some("shutter"),
+        "open",
+        "closed",
+        14_000.0,
+    ),
     ("light", "shelf", None, "on", "off", 2_000.0),
     ("switch", "outlet", None, "on", "off", 1_500.0),
 ];
@@ -93,7 +125,9 @@ impl Cast {
         let fits: Vec<usize> = (0..self.free.len())
             .filter(|&place| {
                 let id = &self.things[self.free[place]].id;
-                domains.iter().any(|domain| id.starts_with(&format!("{domain}.")))
+                domains
+                    .iter()
+                    .any(|domain| id.starts_with(&format!("{domain}.")))
             })
             .collect();
         if fits.is_empty() {
@@ -105,7 +139,10 @@ impl Cast {
 
     /// The things without a part.
     pub(super) fn extras(&self) -> Vec<Thing> {
-        self.free.iter().map(|&thing| self.things[thing].clone()).collect()
+        self.free
+            .iter()
+            .map(|&thing| self.things[thing].clone())
+            .collect()
     }
 
     pub(super) fn registry(&self, zone: &str) -> Value {
@@ -118,7 +155,12 @@ impl Cast {
                 "members": if thing.members.is_empty() { Value::Null } else { json!(thing.members) },
             })
         };
-        let rows: Vec<Value> = self.things.iter().map(row).chain(self.others.iter().cloned()).collect();
+        let rows: Vec<Value> = self
+            .things
+            .iter()
+            .map(row)
+            .chain(self.others.iter().cloned())
+            .collect();
         json!({"time_zone": zone, "entities": rows})
     }
 }

@@ -44,7 +44,15 @@ fn motion(world: &mut World, cast: &mut Cast, chance: &mut Chance, room: &str) {
 }
 
 /// An automation does something, with its row, and with its context unless that is lost.
-fn acts(world: &mut World, chance: &mut Chance, automation: &str, thing: &Thing, at: i64, cause: Option<u64>, long: f64) {
+fn acts(
+    world: &mut World,
+    chance: &mut Chance,
+    automation: &str,
+    thing: &Thing,
+    at: i64,
+    cause: Option<u64>,
+    long: f64,
+) {
     let lost = chance.happens(0.1 * world.wanted.hardness);
     world.contexts += 1;
     let run = world.contexts;
@@ -96,7 +104,9 @@ fn automation(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: u
             acts(world, chance, &name, &thing, then, Some(cause), 300.0);
         }
     }
-    world.truth.decoy("automation_effect", &[&trigger.id, &thing.id]);
+    world
+        .truth
+        .decoy("automation_effect", &[&trigger.id, &thing.id]);
 }
 
 /// Devices that are used all the time, and have nothing to do with each other.
@@ -114,7 +124,11 @@ fn busy(world: &mut World, cast: &mut Cast, chance: &mut Chance) {
             // In the evening more than in the morning, and some days more than others.
             let today = (a_day as f64 * chance.gauss(0.0, 0.4).exp()) as usize;
             for _ in 0..today {
-                let minute = if chance.happens(0.6) { chance.gauss(1_180.0, 80.0) } else { waking(chance) };
+                let minute = if chance.happens(0.6) {
+                    chance.gauss(1_180.0, 80.0)
+                } else {
+                    waking(chance)
+                };
                 let at = world.days[day].at(minute);
                 let long = 400.0 * chance.gauss(0.0, 0.8).exp();
                 world.used(at, &thing, long);
@@ -127,9 +141,20 @@ fn busy(world: &mut World, cast: &mut Cast, chance: &mut Chance) {
 }
 
 fn self_running(world: &mut World, cast: &mut Cast, chance: &mut Chance) {
-    for (id, on, off) in [("switch.freezer", 1_000.0, 2_000.0), ("switch.circulation_pump", 600.0, 3_000.0), ("climate.boiler", 1_500.0, 2_400.0)] {
-        let (from, until) = (world.days[0].at(0.0), world.days[world.days.len() - 1].plus(1).at(0.0));
-        let states = if id.starts_with("climate") { ("heat", "off") } else { ("on", "off") };
+    for (id, on, off) in [
+        ("switch.freezer", 1_000.0, 2_000.0),
+        ("switch.circulation_pump", 600.0, 3_000.0),
+        ("climate.boiler", 1_500.0, 2_400.0),
+    ] {
+        let (from, until) = (
+            world.days[0].at(0.0),
+            world.days[world.days.len() - 1].plus(1).at(0.0),
+        );
+        let states = if id.starts_with("climate") {
+            ("heat", "off")
+        } else {
+            ("on", "off")
+        };
         let mut at = from;
         while at < until {
             world.change(at, id, states.0);
@@ -137,14 +162,20 @@ fn self_running(world: &mut World, cast: &mut Cast, chance: &mut Chance) {
             world.change(at, id, states.1);
             at += (off * chance.between(0.85, 1.15) * 1e6) as i64;
         }
-        cast.others.push(json!({"entity_id": id, "area": "cellar", "device_id": format!("device_{id}")}));
+        cast.others
+            .push(json!({"entity_id": id, "area": "cellar", "device_id": format!("device_{id}")}));
         world.truth.decoy("self_running", &[id]);
     }
 }
 
 /// A group that shows what its members do, an indicator, and a power sensor.
 fn mirrors(world: &mut World, cast: &mut Cast, chance: &mut Chance) {
-    let lights: Vec<Thing> = cast.things.iter().filter(|thing| thing.id.starts_with("light.")).cloned().collect();
+    let lights: Vec<Thing> = cast
+        .things
+        .iter()
+        .filter(|thing| thing.id.starts_with("light."))
+        .cloned()
+        .collect();
     for room in cast.rooms.clone().iter().take(3) {
         let members: Vec<&Thing> = lights.iter().filter(|thing| thing.room == *room).collect();
         if members.len() < 2 {
@@ -162,18 +193,31 @@ fn mirrors(world: &mut World, cast: &mut Cast, chance: &mut Chance) {
             let late = (chance.between(0.01, 0.3) * 1e6) as i64;
             world.change(at + late, &id, &state);
         }
-        cast.others.push(json!({"entity_id": id, "area": room, "members": ids}));
+        cast.others
+            .push(json!({"entity_id": id, "area": room, "members": ids}));
         world.truth.decoy("group", &[&id]);
     }
-    let shadowed: Vec<Thing> = cast.things.iter().filter(|thing| thing.id.starts_with("switch.")).take(5).cloned().collect();
+    let shadowed: Vec<Thing> = cast
+        .things
+        .iter()
+        .filter(|thing| thing.id.starts_with("switch."))
+        .take(5)
+        .cloned()
+        .collect();
     for thing in shadowed {
         let id = format!("{}_indicator", thing.id);
-        let copies: Vec<(i64, String)> = world.events.iter().filter(|event| event.entity == thing.id).map(|event| (event.at, event.state.clone())).collect();
+        let copies: Vec<(i64, String)> = world
+            .events
+            .iter()
+            .filter(|event| event.entity == thing.id)
+            .map(|event| (event.at, event.state.clone()))
+            .collect();
         for (at, state) in copies {
             let late = (chance.between(0.05, 0.6) * 1e6) as i64;
             world.change(at + late, &id, &state);
         }
-        cast.others.push(json!({"entity_id": id, "area": thing.room, "device_id": thing.device}));
+        cast.others
+            .push(json!({"entity_id": id, "area": thing.room, "device_id": thing.device}));
         world.truth.decoy("same_device", &[&thing.id, &id]);
     }
 }
@@ -186,7 +230,9 @@ fn polled(world: &mut World, cast: &mut Cast, chance: &mut Chance) {
         for day in 0..world.days.len() {
             for step in 0..96_i64 {
                 value = (value + chance.gauss(0.0, 0.1)).clamp(15.0, 26.0);
-                let at = world.days[day].at(0.0) + step * 900 * SECOND + (chance.between(0.0, 0.1) * 1e6) as i64;
+                let at = world.days[day].at(0.0)
+                    + step * 900 * SECOND
+                    + (chance.between(0.0, 0.1) * 1e6) as i64;
                 world.change(at, &id, &format!("{value:.1}"));
             }
         }
@@ -225,7 +271,11 @@ pub(super) fn idle_life(world: &mut World, cast: &Cast, chance: &mut Chance) {
 /// Restarts, in which everything is lost and comes back as it was, and single devices that drop out.
 pub(super) fn outages(world: &mut World, chance: &mut Chance) {
     world.events.sort_by_key(|event| event.at);
-    let mut entities: Vec<String> = world.events.iter().map(|event| event.entity.clone()).collect();
+    let mut entities: Vec<String> = world
+        .events
+        .iter()
+        .map(|event| event.entity.clone())
+        .collect();
     entities.sort_unstable();
     entities.dedup();
     entities.retain(|id| !id.starts_with("automation.") && !id.starts_with("sensor."));
@@ -242,9 +292,13 @@ pub(super) fn outages(world: &mut World, chance: &mut Chance) {
             cuts.push((at, at + 900 * SECOND, id.clone()));
         }
     }
-    let mut by_entity: std::collections::HashMap<&str, Vec<(i64, &str)>> = std::collections::HashMap::new();
+    let mut by_entity: std::collections::HashMap<&str, Vec<(i64, &str)>> =
+        std::collections::HashMap::new();
     for event in &world.events {
-        by_entity.entry(&event.entity).or_default().push((event.at, &event.state));
+        by_entity
+            .entry(&event.entity)
+            .or_default()
+            .push((event.at, &event.state));
     }
     let mut lost = Vec::new();
     for (from, until, id) in cuts {

@@ -87,18 +87,47 @@ fn usual(thing: &Thing, chance: &mut Chance) -> f64 {
     thing.usual * chance.gauss(0.0, 0.8).exp()
 }
 
+/// The same for a thing that must be at rest again soon, in seconds; a time that is too long is halved until it is not.
+fn usual_below(thing: &Thing, most: f64, chance: &mut Chance) -> f64 {
+    let mut long = usual(thing, chance);
+    while long > most {
+        long *= 0.5;
+    }
+    long
+}
+
 fn time_of_day(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize) {
     let hard = world.wanted.hardness;
-    let Some(thing) = cast.take(chance, &["light", "switch", "media_player", "climate", "fan", "binary_sensor"]) else {
+    let Some(thing) = cast.take(
+        chance,
+        &[
+            "light",
+            "switch",
+            "media_player",
+            "climate",
+            "fan",
+            "binary_sensor",
+        ],
+    ) else {
         return;
     };
-    let class = ["all", "all", "weekday", "all", "weekend", "weekday", "all", "all"][number];
+    let class = [
+        "all", "all", "weekday", "all", "weekend", "weekday", "all", "all",
+    ][number];
     let sigma = chance.between(3.0, 9.0 + 14.0 * hard);
     let minute = chance.between(390.0, 1350.0);
     let probability = chance.between(0.9, 0.98) - 0.2 * hard;
-    let drift = if number == 3 { chance.between(40.0, 65.0) * if chance.happens(0.5) { 1.0 } else { -1.0 } } else { 0.0 };
+    let drift = if number == 3 {
+        chance.between(40.0, 65.0) * if chance.happens(0.5) { 1.0 } else { -1.0 }
+    } else {
+        0.0
+    };
     let sun = (number == 5).then(|| chance.between(-40.0, 40.0));
-    let life = if (3..=5).contains(&number) { Life::Whole } else { Life::of(number, world.wanted.days, chance) };
+    let life = if (3..=5).contains(&number) {
+        Life::Whole
+    } else {
+        Life::of(number, world.wanted.days, chance)
+    };
     let last = world.days.len() - 1;
     let centre = |day: usize, world: &World| match sun {
         Some(offset) => world.days[day].daylight().1 + offset,
@@ -106,7 +135,11 @@ fn time_of_day(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: 
     };
     let mut times = 0;
     for day in 0..world.days.len() {
-        if life.has(day) && world.at_home(day) && is_of(world, day, class) && chance.happens(probability) {
+        if life.has(day)
+            && world.at_home(day)
+            && is_of(world, day, class)
+            && chance.happens(probability)
+        {
             let at = world.days[day].at(chance.gauss(centre(day, world), sigma));
             let long = usual(&thing, chance);
             world.used(at, &thing, long);
@@ -152,7 +185,8 @@ fn otherwise(world: &mut World, thing: &Thing, a_day: f64, chance: &mut Chance) 
 
 fn pair(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize) {
     let hard = world.wanted.hardness;
-    let (Some(trigger), Some(effect)) = (cast.take(chance, &SETS_OFF), cast.take(chance, &ACTED)) else {
+    let (Some(trigger), Some(effect)) = (cast.take(chance, &SETS_OFF), cast.take(chance, &ACTED))
+    else {
         return;
     };
     let life = Life::of(number, world.wanted.days, chance);
@@ -162,11 +196,11 @@ fn pair(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize) 
     let mut times = 0;
     for day in 0..world.days.len() {
         for at in moments(world, day, a_day, chance) {
-            let long = usual(&trigger, chance).min(900.0);
+            let long = usual_below(&trigger, 900.0, chance);
             world.used(at, &trigger, long);
             if life.has(day) && chance.happens(probability) {
                 let then = delayed(at, delay, hard, chance);
-                let long = usual(&effect, chance).min(3_000.0);
+                let long = usual_below(&effect, 3_000.0, chance);
                 world.used(then, &effect, long);
                 times += 1;
             }
@@ -179,7 +213,10 @@ fn pair(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize) 
 
 fn conditional(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize) {
     let hard = world.wanted.hardness;
-    let (Some(trigger), Some(effect)) = (cast.take(chance, &["binary_sensor"]), cast.take(chance, &ACTED)) else {
+    let (Some(trigger), Some(effect)) = (
+        cast.take(chance, &["binary_sensor"]),
+        cast.take(chance, &ACTED),
+    ) else {
         return;
     };
     let judge = match number {
@@ -206,11 +243,18 @@ fn conditional(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: 
         let (rise, set) = (world.days[day].at(rise), world.days[day].at(set));
         // A dull or a bright day: the sensor and the habit go by it.
         let bright_from = chance.between(500.0, 800.0);
-        let (from, until) = (world.days[day].at(bright_from), world.days[day].at(bright_from + 300.0));
+        let (from, until) = (
+            world.days[day].at(bright_from),
+            world.days[day].at(bright_from + 300.0),
+        );
         if let Some(lux) = &lux {
             for step in 0..96_i64 {
                 let at = world.days[day].at(0.0) + step * 900 * SECOND;
-                let level = if (from..until).contains(&at) { 700.0 } else { 90.0 };
+                let level = if (from..until).contains(&at) {
+                    700.0
+                } else {
+                    90.0
+                };
                 let value = format!("{:.0}", (level * chance.gauss(0.0, 0.2).exp()).max(1.0));
                 world.change(at, lux, &value);
             }
@@ -222,11 +266,11 @@ fn conditional(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: 
                 2 => spans.iter().any(|span| (span.0..span.1).contains(&at)),
                 _ => (from..until).contains(&at),
             };
-            let long = usual(&trigger, chance).min(300.0);
+            let long = usual_below(&trigger, 300.0, chance);
             world.used(at, &trigger, long);
             if chance.happens(if holds { probability } else { 0.03 }) {
                 let then = delayed(at, delay, hard, chance);
-                let long = usual(&effect, chance).min(2_000.0);
+                let long = usual_below(&effect, 2_000.0, chance);
                 world.used(then, &effect, long);
                 times += 1;
             }
@@ -244,7 +288,9 @@ fn conditional(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: 
     }
     let days = if number == 1 { "weekday" } else { "all" };
     let about = json!({"states": [trigger.on, effect.on], "delay_s": delay, "condition": condition, "days": days, "status": "active", "occurrences": times, "weak": times < 12});
-    world.truth.plant("conditional", &[&trigger.id, &effect.id], about);
+    world
+        .truth
+        .plant("conditional", &[&trigger.id, &effect.id], about);
 }
 
 fn sequence(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize) {
@@ -258,17 +304,25 @@ fn sequence(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usi
     if steps.len() < 3 {
         return;
     }
-    let gaps: Vec<f64> = (1..steps.len()).map(|_| DELAYS[chance.pick(DELAYS.len())]).collect();
+    let gaps: Vec<f64> = (1..steps.len())
+        .map(|_| DELAYS[chance.pick(DELAYS.len())])
+        .collect();
     let goes_on = chance.between(0.93, 0.98) - 0.08 * hard;
     let anchor = (number == 0).then(|| chance.between(420.0, 1_300.0));
-    let life = if number == 1 { Life::Until(world.days.len() / 2 + 3) } else { Life::Whole };
+    let life = if number == 1 {
+        Life::Until(world.days.len() / 2 + 3)
+    } else {
+        Life::Whole
+    };
     let mut times = 0;
     for day in 0..world.days.len() {
         if !life.has(day) {
             continue;
         }
         let starts = match anchor {
-            Some(minute) if world.at_home(day) => vec![world.days[day].at(chance.gauss(minute, 12.0))],
+            Some(minute) if world.at_home(day) => {
+                vec![world.days[day].at(chance.gauss(minute, 12.0))]
+            }
             Some(_) => Vec::new(),
             None => moments(world, day, 1.6, chance),
         };
@@ -282,7 +336,7 @@ fn sequence(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usi
                     }
                     at = delayed(at, gaps[place - 1], hard, chance);
                 }
-                let long = usual(step, chance).min(2_400.0);
+                let long = usual_below(step, 2_400.0, chance);
                 world.used(at, step, long);
             }
         }
@@ -299,7 +353,10 @@ fn routine(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usiz
         members.extend(cast.take(chance, &ACTED));
     }
     let class = ["all", "weekday"][number];
-    let minute = [chance.between(1_270.0, 1_370.0), chance.between(380.0, 460.0)][number];
+    let minute = [
+        chance.between(1_270.0, 1_370.0),
+        chance.between(380.0, 460.0),
+    ][number];
     let sigma = chance.between(11.0, 15.0 + 4.0 * hard);
     let probability = 0.95 - 0.15 * hard;
     let mut times = 0;
@@ -331,7 +388,11 @@ fn duration(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usi
     let mut times = 0;
     for day in 0..world.days.len() {
         for at in moments(world, day, 2.0, chance) {
-            let long = if chance.happens(0.93) { minutes * 60.0 * chance.gauss(1.0, spread) } else { usual(&thing, chance) };
+            let long = if chance.happens(0.93) {
+                minutes * 60.0 * chance.gauss(1.0, spread)
+            } else {
+                usual(&thing, chance)
+            };
             world.used(at, &thing, long);
             times += 1;
         }
@@ -352,7 +413,7 @@ fn oddity(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize
             continue;
         }
         for at in moments(world, day, if silent { 8.0 } else { 4.0 }, chance) {
-            let long = usual(&thing, chance).min(4_000.0);
+            let long = usual_below(&thing, 4_000.0, chance);
             world.used(at, &thing, long);
         }
     }
@@ -361,14 +422,20 @@ fn oddity(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize
         0 => ("left_open", evening),
         1 => ("stuck_on", evening),
         2 => ("silent", world.days[odd_day - 3].at(0.0)),
-        _ => ("night_activity", world.days[odd_day].at(chance.between(150.0, 210.0))),
+        _ => (
+            "night_activity",
+            world.days[odd_day].at(chance.between(150.0, 210.0)),
+        ),
     };
     match number {
         0 | 1 => {
             let end = evening + [6, 30][number] * 3_600 * SECOND;
             let id = thing.id.clone();
             // Nothing else ends it before.
-            world.events.retain(|event| event.entity != id || !(evening - 4_000 * SECOND..=end + 4_000 * SECOND).contains(&event.at));
+            world.events.retain(|event| {
+                event.entity != id
+                    || !(evening - 4_000 * SECOND..=end + 4_000 * SECOND).contains(&event.at)
+            });
             world.change(evening - 1, &thing.id, thing.off);
             world.change(evening, &thing.id, thing.on);
             world.change(end, &thing.id, thing.off);
@@ -383,5 +450,9 @@ fn oddity(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize
     let t = common::instant::UtcMicros::default().plus_micros(at);
     // A day that was not recorded next to it makes it unfair.
     let weak = world.missing.iter().any(|&day| day.abs_diff(odd_day) <= 4);
-    world.truth.plant("anomaly", &[&thing.id], json!({"kind": kind, "t": t, "status": "active", "weak": weak}));
+    world.truth.plant(
+        "anomaly",
+        &[&thing.id],
+        json!({"kind": kind, "t": t, "status": "active", "weak": weak}),
+    );
 }

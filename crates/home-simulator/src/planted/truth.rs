@@ -23,6 +23,7 @@ impl Truth {
 
     /// Writes down a decoy.
     pub(super) fn decoy(&mut self, kind: &str, entities: &[&str]) {
-        self.decoys.push(json!({"kind": kind, "entities": entities}));
+        self.decoys
+            .push(json!({"kind": kind, "entities": entities}));
     }
 }

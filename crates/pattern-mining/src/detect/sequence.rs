@@ -67,7 +67,8 @@ fn is_fork(one: &Link, jump: &Link) -> bool {
         let Some(same) = turns.peek().filter(|other| other.at.at == turn.at.at) else {
             continue;
         };
-        let side = if one.is_hit(same) {
+        // Late is not missing: the middle step counts however long it takes.
+        let side = if same.delay.is_some() {
             &mut with
         } else {
             &mut without

@@ -18,12 +18,16 @@ const MIN_ECHOES: u32 = 6;
 /// A change to a state: entity and number of the state.
 type Change = (u32, u16);
 
-/// Takes the evidence from changes that are echoes; returns how many.
+/// Takes the evidence from changes that are echoes; returns how many. What an automation did has echoes too.
 pub(super) fn silence(facts: &mut [Facts]) -> u64 {
     let mut actions: Vec<(i64, Change)> = Vec::new();
     let mut totals: HashMap<Change, u32> = HashMap::new();
     for (entity, facts) in facts.iter().enumerate() {
-        for step in facts.steps.iter().filter(|step| step.evidence) {
+        for step in facts
+            .steps
+            .iter()
+            .filter(|step| step.evidence || step.automated)
+        {
             let change = (entity as u32, step.state);
             actions.push((step.at, change));
             *totals.entry(change).or_default() += 1;
@@ -35,9 +39,10 @@ pub(super) fn silence(facts: &mut [Facts]) -> u64 {
         *echoes.entry((first.1, second.1)).or_default() += 1;
     });
     echoes.retain(|(first, second), count| {
-        *count >= MIN_ECHOES
-            && f64::from(*count) >= ECHO_SHARE * f64::from(totals[first])
-            && !is_scene(&facts[first.0 as usize], &facts[second.0 as usize])
+        let (one, other) = (&facts[first.0 as usize], &facts[second.0 as usize]);
+        let often =
+            *count >= MIN_ECHOES && f64::from(*count) >= ECHO_SHARE * f64::from(totals[first]);
+        is_one_device(one, other) || (often && !is_scene(one, other))
     });
     if echoes.is_empty() {
         return 0;
@@ -50,14 +55,20 @@ pub(super) fn silence(facts: &mut [Facts]) -> u64 {
     });
     silenced.sort_unstable();
     silenced.dedup();
+    let mut count = 0;
     for &(entity, at) in &silenced {
         let steps = &mut facts[entity as usize].steps;
         let place = steps.partition_point(|step| step.at < at);
-        if let Some(step) = steps.get_mut(place) {
+        if let Some(step) = steps.get_mut(place).filter(|step| step.evidence) {
             step.evidence = false;
+            count += 1;
         }
     }
-    silenced.len() as u64
+    count
+}
+
+fn is_one_device(one: &Facts, other: &Facts) -> bool {
+    one.device.is_some() && one.device == other.device
 }
 
 /// Two things of one domain with devices of their own that go together: people set scenes, and that is a habit.
