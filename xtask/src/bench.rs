@@ -5,6 +5,7 @@ mod home_assistant;
 mod import;
 mod ingest;
 mod latency;
+mod mine;
 mod services;
 mod store;
 mod usage;
@@ -19,6 +20,8 @@ pub(crate) enum Bench {
     Import(import::Options),
     /// Bytes, rows a second and times of questions of data-api's store, beside other databases
     Store(store::Options),
+    /// CPU and memory of `homeiq mine` on homes of several sizes, and on a night after them
+    Mine(mine::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
@@ -26,5 +29,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         Bench::Ingest(options) => ingest::run(options),
         Bench::Import(options) => import::run(options),
         Bench::Store(options) => store::run(options),
+        Bench::Mine(options) => mine::run(options),
     }
 }

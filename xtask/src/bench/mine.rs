@@ -1,0 +1,160 @@
+//! `cargo xtask bench mine`: what `homeiq mine` costs on homes of several sizes, reading and parsing included, and on a night after
+//! them.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use home_simulator::planted::{self, PlantedChange, PlantedHome, Wanted};
+
+use super::usage::Process;
+use crate::{table, workspace};
+
+/// Days of the home that is repeated until there are events enough.
+const DAYS: i64 = 180;
+/// Rooms that it has beyond the usual ones: about 350 entities.
+const MORE_ROOMS: usize = 20;
+/// Changes of the night that is added.
+const NIGHT: usize = 20_000;
+const DAY_MICROS: i64 = 86_400_000_000;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Changes of the homes, each in turn
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "10000,100000,1000000,10000000"
+    )]
+    events: Vec<usize>,
+    /// Changes of the home to which a night is added
+    #[arg(long, default_value_t = 1_000_000)]
+    before: usize,
+    /// Folder with programs to measure instead of a release build
+    #[arg(long, value_name = "DIR")]
+    programs: Option<PathBuf>,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let programs = match &options.programs {
+        Some(folder) => folder.clone(),
+        None => workspace::build(&["homeiq"], true)?,
+    };
+    let folder = tempfile::tempdir()?;
+    let home = planted::make(Wanted {
+        seed: 1,
+        days: DAYS,
+        hardness: 0.3,
+        habits: true,
+        more_rooms: MORE_ROOMS,
+    });
+    let registry = folder.path().join("registry.json");
+    std::fs::write(&registry, home.registry.to_string())?;
+    let mut rows = Vec::new();
+    for &count in &options.events {
+        let file = folder.path().join("events.jsonl");
+        write(&home, 0, count, &file)?;
+        let used = mine(&programs, &registry, &file, None)?;
+        rows.push(row(&format!("{count} changes"), count, &used));
+    }
+    let memory = folder.path().join("memory");
+    let (past, night) = (
+        folder.path().join("past.jsonl"),
+        folder.path().join("night.jsonl"),
+    );
+    write(&home, 0, options.before, &past)?;
+    write(&home, options.before, NIGHT, &night)?;
+    let used = mine(&programs, &registry, &past, Some(&memory))?;
+    rows.push(row(
+        &format!("{} changes, remembered", options.before),
+        options.before,
+        &used,
+    ));
+    let used = mine(&programs, &registry, &night, Some(&memory))?;
+    rows.push(row(&format!("a night of {NIGHT} more"), NIGHT, &used));
+    table::print(
+        &["home", "CPU s", "µs a change", "peak MiB", "patterns"],
+        &rows,
+    );
+    Ok(())
+}
+
+/// Writes so many changes of the home, repeated with all instants moved on, from a place on.
+fn write(home: &PlantedHome, from: usize, count: usize, path: &Path) -> anyhow::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    let length = home.changes.len();
+    ensure!(length > 0, "the home has no changes");
+    for number in from..from + count {
+        let round = number / length;
+        let change = &home.changes[number % length];
+        let moved = PlantedChange {
+            at: change.at.plus_micros(round as i64 * DAYS * DAY_MICROS),
+            context_id: format!("{}{round}", change.context_id),
+            ..change.clone()
+        };
+        writeln!(file, "{}", moved.line())?;
+    }
+    file.flush()?;
+    Ok(())
+}
+
+struct Used {
+    cpu_seconds: f64,
+    peak: f64,
+    patterns: usize,
+}
+
+fn row(name: &str, count: usize, used: &Used) -> Vec<String> {
+    vec![
+        name.to_owned(),
+        format!("{:.2}", used.cpu_seconds),
+        format!("{:.2}", used.cpu_seconds * 1e6 / count as f64),
+        format!("{:.0}", used.peak),
+        used.patterns.to_string(),
+    ]
+}
+
+fn mine(
+    programs: &Path,
+    registry: &Path,
+    file: &Path,
+    memory: Option<&Path>,
+) -> anyhow::Result<Used> {
+    let out = file.with_extension("json");
+    let mut command = Command::new(programs.join("homeiq"));
+    command
+        .arg("mine")
+        .arg(file)
+        .arg("--registry")
+        .arg(registry)
+        .arg("--json")
+        .arg(&out);
+    if let Some(memory) = memory {
+        command.arg("--memory").arg(memory);
+    }
+    let mut child = command
+        .stdout(Stdio::null())
+        .spawn()
+        .context("homeiq does not start")?;
+    let process = Process::new(child.id());
+    let mut peak: f64 = 0.0;
+    // What it used can be read until it is waited for.
+    while !process.has_ended()? {
+        peak = process
+            .memory()
+            .map_or(peak, |memory| peak.max(memory.peak));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let cpu_seconds = process.cpu_seconds()?;
+    ensure!(child.wait()?.success(), "homeiq mine failed");
+    let patterns: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(&out)?)?;
+    Ok(Used {
+        cpu_seconds,
+        peak,
+        patterns: patterns.len(),
+    })
+}
