@@ -17,6 +17,10 @@ const HOLDS: f64 = 0.6;
 const HOLDS_NOT: f64 = 0.25;
 /// Fewest triggers on each side.
 const MIN_SIDE: u32 = 6;
+/// Pairs above this probability by chance do not pass the run's cut whatever their condition.
+const WORTH_A_LOOK: f64 = 1e-3;
+/// Pairs that hold more often than this have no room for a condition.
+const NEARLY_ALWAYS: f64 = 0.9;
 /// Numeric thresholds that are tried: parts of the values at the triggers.
 const QUANTILES: [f64; 5] = [0.2, 0.35, 0.5, 0.65, 0.8];
 /// An entity whose state is a condition changes at most this often a day.
@@ -73,7 +77,8 @@ impl Conditions {
 /// The condition under which a pair holds, where there is one.
 pub fn split(evidence: &Evidence, link: &Link, conditions: &Conditions) -> Option<Finding> {
     let turns = link.lived();
-    if link.is_timer() || turns.len() < 2 * MIN_SIDE as usize {
+    let worth = link.p_value <= WORTH_A_LOOK && link.share() <= NEARLY_ALWAYS;
+    if !worth || link.is_timer() || turns.len() < 2 * MIN_SIDE as usize {
         return None;
     }
     let mut best: Option<(f64, Condition, Vec<bool>)> = None;
@@ -103,19 +108,23 @@ pub fn split(evidence: &Evidence, link: &Link, conditions: &Conditions) -> Optio
         evidence.series[link.from].entity,
         evidence.series[link.to].entity,
     );
-    for &(entity, state) in &conditions.states {
+    for of_entity in conditions.states.chunk_by(|one, other| one.0 == other.0) {
+        let entity = of_entity[0].0;
         if evidence.related(entity, ends.0) || evidence.related(entity, ends.1) {
             continue;
         }
         let facts = &evidence.facts[entity];
-        let holds = turns
+        let held: Vec<Option<u16>> = turns
             .iter()
-            .map(|turn| facts.has_held(turn.at.at, HELD) == Some(state))
+            .map(|turn| facts.has_held(turn.at.at, HELD))
             .collect();
-        consider(holds, &|| Condition::State {
-            entity: facts.id.clone(),
-            state: facts.states[usize::from(state)].clone(),
-        });
+        for &(_, state) in of_entity {
+            let holds = held.iter().map(|held| *held == Some(state)).collect();
+            consider(holds, &|| Condition::State {
+                entity: facts.id.clone(),
+                state: facts.states[usize::from(state)].clone(),
+            });
+        }
     }
     for &entity in &conditions.numbers {
         by_number(evidence, entity, turns, &mut consider);

@@ -75,6 +75,7 @@ fn of_series(index: usize, series: &Series, evidence: &Evidence, frames: &Frames
         let measures = if number == 0 { 1 } else { frames.len() - 1 };
         (halves * tried_positions() * measures) as f64
     };
+    let mut laid_out: Vec<Option<Vec<scan::Point>>> = vec![None; frames.len()];
     let mut findings: Vec<Finding> = Vec::new();
     for class in classes(days) {
         let mut candidates: Vec<Finding> = Vec::new();
@@ -89,7 +90,9 @@ fn of_series(index: usize, series: &Series, evidence: &Evidence, frames: &Frames
                 if number > 0 && (class.count() == 1 || span != all) {
                     break;
                 }
-                let scan = Scan::new(series, days, class, span.clone(), frame);
+                let points =
+                    laid_out[number].get_or_insert_with(|| scan::points(series, days, frame));
+                let scan = Scan::new(series, points, days, class, span.clone(), frame);
                 if number == 0 && !scan.is_worth_a_look() {
                     break;
                 }

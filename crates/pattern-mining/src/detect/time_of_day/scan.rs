@@ -50,49 +50,56 @@ pub(super) struct Scan<'a> {
     points: Vec<Point>,
 }
 
+/// All changes of a series in one measure, in order of the minute.
+pub(super) fn points(series: &Series, days: &Days, shifts: &Shifts) -> Vec<Point> {
+    let reach = NEIGHBOURHOOD + 1;
+    let mut points = Vec::with_capacity(series.moments.len() * 3 / 2);
+    for (moment, at) in series.moments.iter().enumerate() {
+        let (day, minute) = (at.day(), at.of_day());
+        // 23:55 is also five minutes before the next day, 00:05 also five minutes after the end of the day before.
+        for (day, minute) in [
+            (day, minute),
+            (day + 1, minute - MINUTES_PER_DAY),
+            (day - 1, minute + MINUTES_PER_DAY),
+        ] {
+            let Some(day) = days.index(day) else {
+                continue;
+            };
+            let minute = minute - shifts.by_day[day];
+            if minute >= -reach && minute < MINUTES_PER_DAY + reach {
+                points.push(Point {
+                    minute,
+                    day,
+                    moment,
+                });
+            }
+        }
+    }
+    points.sort_unstable();
+    points
+}
+
 impl<'a> Scan<'a> {
+    /// Those of a series' points that lie in the class and the span.
     pub(super) fn new(
         series: &'a Series,
+        all: &[Point],
         days: &'a Days,
         class: DaySet,
         span: Range<usize>,
         shifts: &'a Shifts,
     ) -> Self {
-        let reach = NEIGHBOURHOOD + 1;
-        let moments = &series.moments;
-        let mut points = Vec::with_capacity(moments.len());
-        for (moment, at) in moments.iter().enumerate() {
-            let (day, minute) = (at.day(), at.of_day());
-            // 23:55 is also five minutes before the next day, 00:05 also five minutes after the end of the day before.
-            for (day, minute) in [
-                (day, minute),
-                (day + 1, minute - MINUTES_PER_DAY),
-                (day - 1, minute + MINUTES_PER_DAY),
-            ] {
-                let Some(day) = days
-                    .index(day)
-                    .filter(|day| span.contains(day) && days.counts(*day, class))
-                else {
-                    continue;
-                };
-                let minute = minute - shifts.by_day[day];
-                if minute >= -reach && minute < MINUTES_PER_DAY + reach {
-                    points.push(Point {
-                        minute,
-                        day,
-                        moment,
-                    });
-                }
-            }
-        }
-        points.sort_unstable();
+        let counts: Vec<bool> = (0..days.len())
+            .map(|day| span.contains(&day) && days.counts(day, class))
+            .collect();
+        let points = all.iter().filter(|point| counts[point.day]);
         Self {
-            moments,
+            moments: &series.moments,
             days,
             class,
             span,
             shifts,
-            points,
+            points: points.copied().collect(),
         }
     }
 
