@@ -87,13 +87,15 @@ fn usual(thing: &Thing, chance: &mut Chance) -> f64 {
     thing.usual * chance.gauss(0.0, 0.8).exp()
 }
 
-/// The same for a thing that must be at rest again soon, in seconds; a time that is too long is halved until it is not.
+/// The same for a thing that must be at rest again soon, in seconds: drawn again until it is short enough.
 fn usual_below(thing: &Thing, most: f64, chance: &mut Chance) -> f64 {
-    let mut long = usual(thing, chance);
-    while long > most {
-        long *= 0.5;
+    let scale = (most / (3.0 * thing.usual)).min(1.0);
+    loop {
+        let long = usual(thing, chance) * scale;
+        if long <= most {
+            return long;
+        }
     }
-    long
 }
 
 fn time_of_day(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize) {

@@ -18,8 +18,8 @@ const MIN_TIMES: usize = 20;
 const BEYOND: f64 = 3.0;
 /// Shortest time that can be too long, in seconds.
 const LONG: f64 = 1_800.0;
-/// Smallest spread of the logarithm that is believed.
-const LEAST_SPREAD: f64 = 0.4;
+/// Smallest spread of the logarithm that is believed: with 0.7, one time in six is twice as long as usual.
+const LEAST_SPREAD: f64 = 0.7;
 /// Fewest changes a day of something whose silence is remarkable.
 const SPEAKS: f64 = 2.5;
 /// Fewest whole days of silence.

@@ -23,6 +23,8 @@ const MIN_SHARE: f64 = 0.6;
 const MIN_SHARE_LOWER: f64 = 0.5;
 /// Shortest typical time, in seconds.
 const SHORTEST: f64 = 60.0;
+/// Largest distance of the quarter points of all times, as a part of the median: half of the times lie within an eighth of it.
+const MAX_QUARTERS: f64 = 0.25;
 /// Quarter points closer than this part of the median are a timer, not a person.
 const TIMER: f64 = 0.01;
 
@@ -102,6 +104,8 @@ fn typical(evidence: &Evidence, index: usize, times: &[Held]) -> Option<Finding>
             best = (start, end);
         }
     }
+    let mut all: Vec<f64> = sorted.iter().map(|ln| ln.exp()).collect();
+    let (below, usual, above) = quartiles(&mut all);
     let mut inside: Vec<f64> = sorted[best.0..best.1].iter().map(|ln| ln.exp()).collect();
     let (low, middle, high) = quartiles(&mut inside);
     let (hits, trials) = (inside.len() as u32, sorted.len() as u32);
@@ -117,7 +121,8 @@ fn typical(evidence: &Evidence, index: usize, times: &[Held]) -> Option<Finding>
         && wilson_lower(trials, hits) >= MIN_SHARE_LOWER
         && days.len() >= MIN_DAYS
         && middle >= SHORTEST
-        && high - low >= TIMER * middle;
+        && high - low >= TIMER * middle
+        && above - below <= MAX_QUARTERS * usual;
     if !kept {
         return None;
     }

@@ -45,6 +45,7 @@ pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
         };
         time.status != Status::Stopped || !live.iter().any(moved)
     });
+    let kept = same_once(kept);
     let mut told: Vec<Finding> = Vec::new();
     for time in kept {
         if told.iter().any(|other| goes_with(other, &time, evidence)) {
@@ -115,6 +116,23 @@ fn choose(mut group: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
         }
     }
     chosen
+}
+
+/// Of findings of one series that rest on the same occurrences, such as one by the clock and one by the sun, the one that holds now.
+fn same_once(times: Vec<Finding>) -> Vec<Finding> {
+    let holds = |time: &Finding| !matches!(time.status, Status::Stopped | Status::Paused);
+    let (live, over): (Vec<Finding>, Vec<Finding>) = times.into_iter().partition(holds);
+    let mut kept: Vec<Finding> = Vec::new();
+    for time in live.into_iter().chain(over) {
+        let same = |other: &Finding| {
+            other.series == time.series && (is_part(&time, other) || is_part(other, &time))
+        };
+        if !kept.iter().any(same) {
+            kept.push(time);
+        }
+    }
+    kept.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
+    kept
 }
 
 /// Whether most of what a habit rests on is what another rests on: around midnight a Friday's is a Saturday's.

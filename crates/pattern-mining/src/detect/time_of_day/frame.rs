@@ -28,6 +28,8 @@ pub(super) struct Shifts {
     pub(super) frame: Frame,
     /// For each day, in minutes.
     pub(super) by_day: Vec<i64>,
+    /// Local minute of the sun's moment on the last day; none for the clock.
+    pub(super) anchor: Option<i64>,
 }
 
 /// The measures of a run.
@@ -41,6 +43,7 @@ impl Frames {
         let mut frames = vec![Shifts {
             frame: Frame::Clock,
             by_day: vec![0; days],
+            anchor: None,
         }];
         if days >= MIN_DAYS {
             frames.extend(
@@ -53,6 +56,7 @@ impl Frames {
                 by_day: (0..days as i64)
                     .map(|day| (weekly * (day + 1 - days as i64)).div_euclid(7))
                     .collect(),
+                anchor: None,
             };
             frames.extend(DRIFTS.into_iter().map(drift));
         }
@@ -91,5 +95,6 @@ fn sun(evidence: &Evidence, event: SunEvent) -> Option<Shifts> {
     Some(Shifts {
         frame: Frame::Sun(event),
         by_day: minutes.into_iter().map(|minute| minute - anchor).collect(),
+        anchor: Some(anchor),
     })
 }

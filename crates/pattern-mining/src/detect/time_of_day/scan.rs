@@ -11,12 +11,18 @@ use crate::score::{binomial_tail, wilson_lower};
 
 use super::frame::{Frame, Shifts};
 use super::sweep::{Sweep, at_least_one};
-use super::{MIN_DAYS, WINDOWS};
+use super::{MIN_DAYS, WINDOWS, apart};
 
 /// Smallest share of the days on which it must have happened.
 const MIN_SHARE: f64 = 0.55;
 /// Smallest lower bound (Wilson, 95 %) of that share.
 const MIN_SHARE_LOWER: f64 = 0.35;
+/// The same for a single weekday, of which there are few …
+const MIN_SHARE_SINGLE: f64 = 0.75;
+/// … and seven.
+const MIN_SHARE_LOWER_SINGLE: f64 = 0.45;
+/// The sun explains what happens within this many minutes of its rise or set.
+const NEAR_THE_SUN: i64 = 120;
 /// Smallest share of the days that chance leaves open on which it must have happened: 0 is chance, 1 is every day.
 const MIN_ABOVE_CHANCE: f64 = 0.5;
 /// Largest standard deviation in half widths of the window. An even spread over the window has 0.58: a habit has a middle.
@@ -171,10 +177,16 @@ impl<'a> Scan<'a> {
         let possible = self.possible(centre, self.span.clone());
         let opportunities = (possible.len() as u32).max(hits);
         let share = f64::from(hits) / f64::from(opportunities);
-        if hits < MIN_DAYS
-            || share < MIN_SHARE
-            || wilson_lower(opportunities, hits) < MIN_SHARE_LOWER
-        {
+        let (least, lower) = if self.class.count() == 1 {
+            (MIN_SHARE_SINGLE, MIN_SHARE_LOWER_SINGLE)
+        } else {
+            (MIN_SHARE, MIN_SHARE_LOWER)
+        };
+        let far = self
+            .shifts
+            .anchor
+            .is_some_and(|sun| apart(centre, sun) > NEAR_THE_SUN);
+        if hits < MIN_DAYS || far || share < least || wilson_lower(opportunities, hits) < lower {
             return None;
         }
         let (p_value, expected) = self.by_chance(centre, half_width, hits);
