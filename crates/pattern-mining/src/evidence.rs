@@ -162,12 +162,11 @@ impl Evidence {
         let mut series = Vec::new();
         for (index, (facts, moments)) in facts.iter().zip(moments).enumerate() {
             let count = count(&moments) as u64;
-            match facts.left_out {
-                Some(reason) => left_out.add(reason, count),
-                None => {
-                    kept += count;
-                    series.extend(by_state(index, facts, moments));
-                }
+            if let Some(reason) = facts.left_out {
+                left_out.add(reason, count);
+            } else {
+                kept += count;
+                series.extend(by_state(index, facts, moments));
             }
         }
         Self {

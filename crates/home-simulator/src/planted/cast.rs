@@ -33,8 +33,17 @@ const ROOMS: [&str; 12] = [
     "workshop",
     "conservatory",
 ];
+/// One thing that a room has.
+type Fitting = (
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+    &'static str,
+    &'static str,
+    f64,
+);
 /// What a room has: domain, name, device class, states at work and at rest, usual seconds at work.
-const FITTINGS: [(&str, &str, Option<&str>, &str, &str, f64); 12] = [
+const FITTINGS: [Fitting; 12] = [
     ("light", "main", None, "on", "off", 2_700.0),
     ("light", "side", None, "on", "off", 1_800.0),
     ("binary_sensor", "door", Some("door"), "on", "off", 30.0),
