@@ -123,10 +123,14 @@ impl Evidence {
     /// Lays out what a timeline knows.
     pub fn new(timeline: &Timeline, settings: &Settings) -> Self {
         let tail = timeline.tail();
-        let records = || timeline.records.iter().chain(&tail);
-        let span = timeline.covered.unwrap_or((0, 0));
+        let from = timeline.horizon();
+        let old = timeline.records.partition_point(|record| record.at < from);
+        let records = || timeline.records[old..].iter().chain(&tail);
+        let covered = timeline.covered.unwrap_or((0, 0));
+        let span = (covered.0.max(from), covered.1);
         let mut clock = LocalClock::new(timeline.time_zone.clone());
         let mut left_out = timeline.left_out.clone();
+        left_out.add(Reason::Older, old as u64);
         let mut facts = facts(timeline, settings);
         let mut counts = vec![0_usize; facts.len()];
         for record in records() {
@@ -136,7 +140,12 @@ impl Evidence {
             facts.steps.reserve_exact(count);
         }
         lay_out(&mut facts, records(), &mut left_out);
-        for sample in timeline.samples.iter().copied() {
+        for sample in timeline
+            .samples
+            .iter()
+            .copied()
+            .filter(|sample| sample.at >= from)
+        {
             let Sample { at, entity, value } = sample;
             facts[entity as usize].samples.push((at, value));
         }
@@ -299,6 +308,7 @@ fn days_of(
     let Some((first, last)) = timeline.covered else {
         return Days::new(clock, 0, 0, &[]);
     };
+    let first = first.max(timeline.horizon());
     let first_day = clock.local_minute(first).div_euclid(MINUTES_PER_DAY);
     let last_day = clock.local_minute(last).div_euclid(MINUTES_PER_DAY);
     let mut changes_by_day = vec![0; (last_day - first_day + 1) as usize];

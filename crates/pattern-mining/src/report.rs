@@ -29,6 +29,8 @@ pub enum Reason {
     NotActedUpon,
     /// A measurement.
     Numeric,
+    /// Further back than a run looks.
+    Older,
     /// Where somebody is.
     Person,
     /// Within a second of another entity of which it is the echo.
@@ -47,7 +49,7 @@ pub enum Reason {
     Unavailable,
 }
 
-const ALL: [Reason; 18] = [
+const ALL: [Reason; 19] = [
     Reason::Ambient,
     Reason::Automation,
     Reason::AutomationItself,
@@ -58,6 +60,7 @@ const ALL: [Reason; 18] = [
     Reason::Late,
     Reason::NotActedUpon,
     Reason::Numeric,
+    Reason::Older,
     Reason::Person,
     Reason::Echo,
     Reason::Removed,

@@ -24,6 +24,9 @@ pub use saved::Unreadable;
 /// The row of an automation may come this much later than what the automation did, in microseconds
 /// (measured on Home Assistant's own event stream: about two seconds).
 pub const AUTOMATION_LAG: i64 = 2_000_000;
+/// A run looks this many days back: a year, so that every season is in it, and a month. Habits are about now, and so the cost and
+/// the memory of a run have a bound whatever the age of the home.
+pub const LOOKBACK_DAYS: i64 = 400;
 /// A measurement is kept at most this often, in microseconds: thresholds do not need more.
 const SAMPLE_EVERY: i64 = 120_000_000;
 
@@ -240,6 +243,12 @@ impl Timeline {
         let all = self.entities.iter().zip(changed);
         all.filter(|(_, changed)| *changed)
             .map(|(entity, _)| entity.id.as_str())
+    }
+
+    /// The instant, in microseconds, from which on a run looks.
+    pub(crate) fn horizon(&self) -> i64 {
+        let last = self.covered.map_or(0, |(_, last)| last);
+        last - LOOKBACK_DAYS * 86_400_000_000
     }
 
     /// Changes seen so far.

@@ -8,6 +8,8 @@ use crate::report::Reason;
 
 /// An automation's context is remembered this long, in microseconds: its later steps have it too.
 const RUN_LENGTH: i64 = 24 * 3_600_000_000;
+/// Old records are let go of when they are more than one in so many: then each is moved a few times at most.
+const FORGET_PART: usize = 4;
 /// Contexts remembered before the oldest are looked for.
 const MAX_CONTEXTS: usize = 200_000;
 
@@ -42,8 +44,20 @@ impl Timeline {
             self.records.push(record);
         }
         self.settled = settled.max(horizon);
+        self.forget();
         if self.automated.len() > MAX_CONTEXTS {
             self.automated.retain(|_, at| *at > horizon - RUN_LENGTH);
+        }
+    }
+
+    /// Lets go of what no run will look at again, once it is a good part of everything.
+    fn forget(&mut self) {
+        let from = self.horizon();
+        let old = self.records.partition_point(|record| record.at < from);
+        if old > self.records.len() / FORGET_PART {
+            self.records.drain(..old);
+            self.left_out.add(Reason::Older, old as u64);
+            self.samples.retain(|sample| sample.at >= from);
         }
     }
 

@@ -1,0 +1,142 @@
+//! Nightly runs: what is added to what was remembered gives the same answer as everything at once.
+
+use common::instant::UtcMicros;
+use jiff::tz::TimeZone;
+use pattern_mining::{Known, Settings, Timeline, line, mine};
+
+use crate::home::Chance;
+
+const DAY: i64 = 86_400_000_000;
+
+/// Lines of a home with a habit of the morning, a pair, and a life around them.
+fn lines(days: i64) -> Vec<(i64, String)> {
+    let mut chance = Chance::new(5);
+    let mut lines = Vec::new();
+    let mut used = |at: i64, long: i64, id: &str| {
+        for (at, state) in [(at, "on"), (at + long, "off")] {
+            let t = UtcMicros::new(1_780_000_000_000_000 + at).expect("an instant");
+            let text = format!(
+                "{{\"t\":\"{}\",\"entity_id\":\"{id}\",\"state\":\"{state}\",\"context\":{{\"id\":\"{at}\"}}}}",
+                t.timestamp()
+            );
+            lines.push((at, text));
+        }
+    };
+    for day in 0..days {
+        let minute = 60_000_000;
+        used(
+            day * DAY + (420 + chance.around(6)) * minute,
+            900_000_000,
+            "light.morning",
+        );
+        for _ in 0..2 {
+            let at = day * DAY + (500 + chance.below(800)) * minute;
+            used(at, 20_000_000, "binary_sensor.door");
+            let delay = 15_000_000 + chance.around(5) * 1_000_000;
+            used(
+                at + delay,
+                (60 + chance.below(2_000)) * 1_000_000,
+                "light.hall",
+            );
+        }
+        for lamp in ["light.a", "light.b", "light.c"] {
+            let at = day * DAY + (400 + chance.below(1_000)) * minute;
+            used(at, (60 + chance.below(3_000)) * 1_000_000, lamp);
+        }
+    }
+    lines.sort();
+    lines
+}
+
+fn told(timeline: &Timeline) -> String {
+    let outcome = mine(timeline, &Settings::default());
+    assert_eq!(
+        outcome.report.events_seen,
+        outcome.report.events_kept + outcome.report.left_out.total()
+    );
+    serde_json::to_string(&(outcome.patterns, outcome.report)).expect("JSON")
+}
+
+fn add(timeline: &mut Timeline, lines: &[(i64, String)]) {
+    for (_, text) in lines {
+        line::take(text.as_bytes(), timeline).expect("a line");
+    }
+}
+
+#[test]
+fn nightly_runs_from_what_was_saved_give_the_answer_of_one_run_over_everything() {
+    let lines = lines(60);
+    let mut whole = Timeline::new(TimeZone::UTC);
+    add(&mut whole, &lines);
+    let expected = told(&whole);
+    assert!(
+        expected.contains("\"pair\"") && expected.contains("\"time_of_day\""),
+        "{expected}"
+    );
+    let mut timeline = Timeline::new(TimeZone::UTC);
+    for night in lines.chunk_by(|one, other| one.0 / DAY == other.0 / DAY) {
+        add(&mut timeline, night);
+        timeline.settle();
+        drop(told(&timeline));
+        let saved = timeline.save().expect("bytes");
+        timeline = Timeline::restore(&saved).expect("a timeline");
+    }
+    assert_eq!(told(&timeline), expected);
+}
+
+#[test]
+fn bytes_that_are_cut_or_foreign_are_refused() {
+    let mut timeline = Timeline::new(TimeZone::UTC);
+    add(&mut timeline, &lines(3));
+    timeline.settle();
+    let saved = timeline.save().expect("bytes");
+    for length in [0, 5, 12, saved.len() / 2, saved.len() - 1] {
+        assert!(
+            Timeline::restore(&saved[..length]).is_err(),
+            "{length} bytes"
+        );
+    }
+    assert!(Timeline::restore(b"something else altogether").is_err());
+}
+
+#[test]
+fn what_was_refused_is_not_told_again_nor_what_differs_trivially() {
+    let mut timeline = Timeline::new(TimeZone::UTC);
+    add(&mut timeline, &lines(60));
+    let first = mine(&timeline, &Settings::default()).patterns;
+    let morning = first
+        .iter()
+        .find(|pattern| {
+            pattern.entities == ["light.morning"] && pattern.time_of_day_minutes.is_some()
+        })
+        .expect("the morning");
+    let mut refused = Known::from(morning);
+    refused.id = "from another run".to_owned();
+    refused.minute = refused.minute.map(|minute| minute + 20);
+    let settings = Settings {
+        dismissed: vec![refused],
+        silenced: vec!["binary_sensor.door".to_owned()],
+        ..Settings::default()
+    };
+    let second = mine(&timeline, &settings).patterns;
+    let named = |id: &str| {
+        second
+            .iter()
+            .any(|pattern| pattern.entities.iter().any(|entity| entity == id))
+    };
+    assert!(
+        !second
+            .iter()
+            .any(|pattern| pattern.kind == morning.kind && pattern.entities == morning.entities)
+    );
+    assert!(!named("binary_sensor.door"));
+}
+
+#[test]
+fn too_few_days_are_said_to_be_too_few() {
+    let mut timeline = Timeline::new(TimeZone::UTC);
+    add(&mut timeline, &lines(6));
+    let outcome = mine(&timeline, &Settings::default());
+    assert!(outcome.patterns.is_empty());
+    assert!(outcome.report.days_lived_in < outcome.report.days_wanted);
+}
