@@ -7,5 +7,6 @@
 
 mod demo;
 mod import;
+mod mine;
 mod process;
 mod starting;
