@@ -7,7 +7,9 @@
 mod cast;
 mod decoys;
 mod habits;
+mod oddity;
 mod truth;
+mod uses;
 
 use common::instant::UtcMicros;
 use jiff::civil::Date;

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::cast::{Cast, Thing};
-use super::{SECOND, World};
+use super::uses::{delayed, moments, usual, usual_below};
+use super::{SECOND, World, oddity};
 use crate::home::chance::Chance;
 
 /// What people act on.
@@ -70,7 +71,7 @@ pub(super) fn plant(world: &mut World, cast: &mut Cast, chance: &mut Chance) {
         duration(world, cast, chance, number);
     }
     for number in 0..4 {
-        oddity(world, cast, chance, number);
+        oddity::plant(world, cast, chance, number);
     }
 }
 
@@ -79,22 +80,6 @@ fn is_of(world: &World, day: usize, class: &str) -> bool {
         "weekday" => !world.days[day].is_weekend(),
         "weekend" => world.days[day].is_weekend(),
         _ => true,
-    }
-}
-
-/// For how long a thing is used, in seconds: spread as people's times are.
-fn usual(thing: &Thing, chance: &mut Chance) -> f64 {
-    thing.usual * chance.gauss(0.0, 0.8).exp()
-}
-
-/// The same for a thing that must be at rest again soon, in seconds: drawn again until it is short enough.
-fn usual_below(thing: &Thing, most: f64, chance: &mut Chance) -> f64 {
-    let scale = (most / (3.0 * thing.usual)).min(1.0);
-    loop {
-        let long = usual(thing, chance) * scale;
-        if long <= most {
-            return long;
-        }
     }
 }
 
@@ -154,25 +139,6 @@ fn time_of_day(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: 
         "status": if drift == 0.0 { life.status() } else { "drift" }, "occurrences": times, "weak": times < 9,
     });
     world.truth.plant("time_of_day", &[&thing.id], about);
-}
-
-/// Random moments of one day on which something is used, about so many.
-fn moments(world: &World, day: usize, about: f64, chance: &mut Chance) -> Vec<i64> {
-    let mut times = Vec::new();
-    let mut minute = 400.0;
-    loop {
-        minute += -960.0 / about * (1.0 - chance.between(0.0, 1.0)).ln();
-        if minute > 1_380.0 {
-            return times;
-        }
-        if world.at_home(day) {
-            times.push(world.days[day].at(minute));
-        }
-    }
-}
-
-fn delayed(at: i64, delay: f64, hard: f64, chance: &mut Chance) -> i64 {
-    at + (delay * chance.gauss(0.0, 0.3 + 0.2 * hard).exp() * 1e6) as i64
 }
 
 /// The thing's own life beside its part.
@@ -401,60 +367,4 @@ fn duration(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usi
     }
     let about = json!({"minutes": minutes, "cv": spread, "status": "active", "occurrences": times, "weak": times < 15});
     world.truth.plant("duration", &[&thing.id], about);
-}
-
-fn oddity(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: usize) {
-    let domains: &[&str] = [&["binary_sensor"], &["fan"], &["binary_sensor"], &["light"]][number];
-    let Some(thing) = cast.take(chance, domains) else {
-        return;
-    };
-    let odd_day = world.days.len() - 5 - chance.pick(3);
-    let silent = number == 2;
-    for day in 0..world.days.len() {
-        if silent && (odd_day - 3..=odd_day).contains(&day) {
-            continue;
-        }
-        for at in moments(world, day, if silent { 8.0 } else { 4.0 }, chance) {
-            let long = usual_below(&thing, 4_000.0, chance);
-            world.used(at, &thing, long);
-        }
-    }
-    let evening = world.days[odd_day].at(chance.between(700.0, 800.0));
-    let (kind, at) = match number {
-        0 => ("left_open", evening),
-        1 => ("stuck_on", evening),
-        2 => ("silent", world.days[odd_day - 3].at(0.0)),
-        _ => (
-            "night_activity",
-            world.days[odd_day].at(chance.between(150.0, 210.0)),
-        ),
-    };
-    match number {
-        0 | 1 => {
-            let end = evening + [6, 30][number] * 3_600 * SECOND;
-            let id = thing.id.clone();
-            // Nothing else ends it before.
-            world.events.retain(|event| {
-                event.entity != id
-                    || !(evening - 4_000 * SECOND..=end + 4_000 * SECOND).contains(&event.at)
-            });
-            world.change(evening - 1, &thing.id, thing.off);
-            world.change(evening, &thing.id, thing.on);
-            world.change(end, &thing.id, thing.off);
-        }
-        3 => {
-            for burst in 0..4 {
-                world.used(at + burst * 500 * SECOND, &thing, 240.0);
-            }
-        }
-        _ => {}
-    }
-    let t = common::instant::UtcMicros::default().plus_micros(at);
-    // A day that was not recorded next to it makes it unfair.
-    let weak = world.missing.iter().any(|&day| day.abs_diff(odd_day) <= 4);
-    world.truth.plant(
-        "anomaly",
-        &[&thing.id],
-        json!({"kind": kind, "t": t, "status": "active", "weak": weak}),
-    );
 }
