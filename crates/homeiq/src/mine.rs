@@ -17,8 +17,8 @@ pub(crate) const NAME: &str = "mine";
 
 /// Finds the habits in a file of state changes
 ///
-/// The file has one JSON object a line, in time order: `{"t": ISO 8601, "entity_id", "state", "area"?, "context"?}`, as data-api exports it;
-/// other keys are ignored. It may be compressed (.gz, .zst) or `-` for standard input. Nothing leaves this machine.
+/// The file has one JSON object a line, in time order: `{"t": ISO 8601, "entity_id", "state", "area"?, "context"?}`; other keys are ignored.
+/// What data-api exports (`GET /api/v1/events/export`) is taken as it is. It may be compressed (.gz, .zst) or `-` for standard input. Nothing leaves this machine.
 #[derive(Parser)]
 #[command(name = NAME, disable_help_subcommand = true)]
 struct Cli {

@@ -1,4 +1,4 @@
-//! One line of the file form of state changes: `{"t", "entity_id", "state", "area"?, "context"?}`, as data-api exports it.
+//! One line of the file form of state changes: `{"t", "entity_id", "state", "area"?, "context"?}`, or a line of data-api's export.
 //!
 //! Read without a copy of what need not be kept: a home of ten years has a hundred million of these lines.
 
@@ -10,10 +10,22 @@ use serde::Deserialize;
 
 use crate::timeline::{Change, EntityKey, Timeline};
 
+/// In which order the lines of a file of this form come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The oldest first.
+    Time,
+    /// Entity after entity, as data-api exports them: nothing is settled before the last line.
+    Entity,
+}
+
 #[derive(Deserialize)]
 struct Line<'a> {
-    #[serde(borrow, alias = "timestamp")]
-    t: Cow<'a, str>,
+    #[serde(borrow, default, alias = "timestamp")]
+    t: Option<Cow<'a, str>>,
+    /// Of data-api's export.
+    #[serde(borrow, default)]
+    last_updated: Option<Cow<'a, str>>,
     #[serde(borrow)]
     entity_id: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -22,6 +34,12 @@ struct Line<'a> {
     area: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     context: Option<Context<'a>>,
+    #[serde(borrow, default)]
+    context_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    context_parent_id: Option<Cow<'a, str>>,
+    #[serde(default)]
+    startup: bool,
 }
 
 #[derive(Deserialize)]
@@ -32,13 +50,17 @@ struct Context<'a> {
     parent_id: Option<Cow<'a, str>>,
 }
 
-/// Puts one line into the timeline.
+/// Puts one line into the timeline; the order that its form comes in.
 ///
 /// # Errors
 /// What is wrong with the line, in words.
-pub fn take(bytes: &[u8], timeline: &mut Timeline) -> Result<(), String> {
+pub fn take(bytes: &[u8], timeline: &mut Timeline) -> Result<Order, String> {
     let line: Line<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    let at = instant(&line.t)?;
+    let (at, order) = match (&line.t, &line.last_updated) {
+        (Some(t), _) => (instant(t)?, Order::Time),
+        (None, Some(t)) => (instant(t)?, Order::Entity),
+        (None, None) => return Err("it has no instant: want \"t\"".to_owned()),
+    };
     let entity = key(&line.entity_id, timeline)?;
     if let Some(area) = &line.area {
         timeline.set_area(entity, area);
@@ -49,11 +71,15 @@ pub fn take(bytes: &[u8], timeline: &mut Timeline) -> Result<(), String> {
         at,
         state: line.state.as_deref(),
         previous: None,
-        startup: false,
-        context_id: context.and_then(|context| context.id.as_deref()),
-        context_parent_id: context.and_then(|context| context.parent_id.as_deref()),
+        startup: line.startup,
+        context_id: context
+            .and_then(|context| context.id.as_deref())
+            .or(line.context_id.as_deref()),
+        context_parent_id: context
+            .and_then(|context| context.parent_id.as_deref())
+            .or(line.context_parent_id.as_deref()),
     });
-    Ok(())
+    Ok(order)
 }
 
 fn key(id: &str, timeline: &mut Timeline) -> Result<EntityKey, String> {

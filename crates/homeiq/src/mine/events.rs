@@ -6,7 +6,8 @@ use std::path::Path;
 
 use common::lifecycle::Failure;
 use flate2::read::MultiGzDecoder;
-use pattern_mining::{Timeline, line};
+use pattern_mining::Timeline;
+use pattern_mining::line::{self, Order};
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 18;
@@ -35,6 +36,7 @@ pub(crate) fn read(path: &Path, timeline: &mut Timeline) -> Result<ReadLines, Fa
     let mut input = open(path).map_err(told)?;
     let mut lines = ReadLines::default();
     let mut bytes = Vec::with_capacity(1024);
+    let mut order = Order::Time;
     loop {
         bytes.clear();
         let read = (&mut input)
@@ -48,14 +50,19 @@ pub(crate) fn read(path: &Path, timeline: &mut Timeline) -> Result<ReadLines, Fa
             continue;
         }
         match line::take(&bytes, timeline) {
-            Ok(()) => lines.changes += 1,
+            Ok(of_line) => {
+                lines.changes += 1;
+                if of_line == Order::Entity {
+                    order = of_line;
+                }
+            }
             Err(wrong) => {
                 lines.bad += 1;
                 let number = lines.changes + lines.bad;
                 lines.first_bad.get_or_insert((number, wrong));
             }
         }
-        if timeline.waiting() >= SETTLE_EVERY {
+        if order == Order::Time && timeline.waiting() >= SETTLE_EVERY {
             timeline.settle();
         }
     }

@@ -8,5 +8,6 @@
 mod demo;
 mod import;
 mod mine;
+mod mine_export;
 mod process;
 mod starting;
