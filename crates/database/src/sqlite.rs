@@ -18,6 +18,8 @@ use crate::failure::{CannotOpen, StoreFailure};
 const READERS: u32 = 4;
 /// How long a statement waits for a lock, or a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A connection that reads is closed when nobody has needed it for so long.
+const READER_IDLE: Duration = Duration::from_secs(30);
 
 /// An open database.
 #[derive(Debug, Clone)]
@@ -85,7 +87,13 @@ pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOp
         .acquire_timeout(PATIENCE)
         // A file does not go away as a server may; asking first would cost each statement a turn.
         .test_before_acquire(false)
-        .connect_with(options.pragma("query_only", "on"))
+        // What they keep of the file in memory is worth nothing when nobody asks: a new one is there in a millisecond.
+        .idle_timeout(READER_IDLE)
+        .connect_with(
+            options
+                .pragma("query_only", "on")
+                .pragma("cache_size", "-8000"),
+        )
         .await
         .map_err(cannot)?;
     Ok(Sqlite {

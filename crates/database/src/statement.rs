@@ -8,6 +8,10 @@ use sqlx::{Postgres, QueryBuilder, Sqlite};
 use crate::postgres;
 use crate::value::Value;
 
+/// A statement of pieces with more values than this is not kept prepared: its text is another one each time, and hundreds of such texts
+/// with hundreds of places each take tens of megabytes.
+const MOST_VALUES_KEPT: usize = 16;
+
 /// A statement with its parameters.
 ///
 /// Either one text with the places `$1`, `$2` … ([`Statement::with`]), or pieces and values in turn ([`Statement::new`]), where what is
@@ -87,6 +91,7 @@ impl Statement {
         match self.0 {
             Form::Numbered(text, values) => Built::Numbered(text, values),
             Form::Pieces(pieces) => {
+                let is_kept = is_kept(&pieces);
                 let mut builder = QueryBuilder::<Sqlite>::new("");
                 for piece in pieces {
                     match piece {
@@ -98,7 +103,7 @@ impl Statement {
                         Piece::Value(Value::Bool(value)) => builder.push_bind(value),
                     };
                 }
-                Built::Pieces(builder)
+                Built::Pieces(builder, is_kept)
             }
         }
     }
@@ -107,6 +112,7 @@ impl Statement {
         match self.0 {
             Form::Numbered(text, values) => Built::Numbered(text, values),
             Form::Pieces(pieces) => {
+                let is_kept = is_kept(&pieces);
                 let mut builder = QueryBuilder::<Postgres>::new("");
                 for piece in pieces {
                     match piece {
@@ -120,7 +126,7 @@ impl Statement {
                         Piece::Value(Value::Bool(value)) => builder.push_bind(value),
                     };
                 }
-                Built::Pieces(builder)
+                Built::Pieces(builder, is_kept)
             }
         }
     }
@@ -135,13 +141,21 @@ impl From<&'static str> for Statement {
 /// A statement in the form of one driver.
 pub(crate) enum Built<DB: sqlx::Database> {
     Numbered(&'static str, Vec<Value>),
-    Pieces(QueryBuilder<DB>),
+    /// With whether it stays prepared.
+    Pieces(QueryBuilder<DB>, bool),
+}
+
+fn is_kept(pieces: &[Piece]) -> bool {
+    let values = pieces
+        .iter()
+        .filter(|piece| matches!(piece, Piece::Value(_)));
+    values.count() <= MOST_VALUES_KEPT
 }
 
 impl Built<Sqlite> {
     pub(crate) fn query(&mut self) -> Query<'_, Sqlite, SqliteArguments> {
         match self {
-            Self::Pieces(builder) => builder.build(),
+            Self::Pieces(builder, is_kept) => builder.build().persistent(*is_kept),
             Self::Numbered(text, values) => {
                 values
                     .drain(..)
@@ -160,7 +174,7 @@ impl Built<Sqlite> {
 impl Built<Postgres> {
     pub(crate) fn query(&mut self) -> Query<'_, Postgres, PgArguments> {
         match self {
-            Self::Pieces(builder) => builder.build(),
+            Self::Pieces(builder, is_kept) => builder.build().persistent(*is_kept),
             Self::Numbered(text, values) => {
                 values
                     .drain(..)
