@@ -6,13 +6,14 @@ use common::api::gaps::{GapClosure, MAX_GAPS};
 use common::api::history::{History, HistorySeries, MAX_HISTORY_ENTITIES, MAX_HISTORY_POINTS};
 use common::http::problem::Problem;
 use common::instant::UtcMicros;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::instant::QueryInstant;
 use super::query_list::{QueryList, parts};
 use super::{Api, store_problem};
-use crate::history::Series;
+use crate::history::{Row, Series};
 use crate::store::{GapFilter, StoreFailure, Words};
 
 /// Points, bands or spans when `points` is not said.
@@ -20,9 +21,13 @@ const DEFAULT_POINTS: u32 = 500;
 /// The range when `start` is not said.
 const DEFAULT_SECONDS: i64 = 24 * 60 * 60;
 /// Rows that are read at once.
-const ROWS_OF_A_PART: u32 = 20_000;
+const ROWS_OF_A_PART: u32 = 5_000;
 /// Most rows that one request may read.
 const MAX_ROWS: u64 = 10_000_000;
+/// Parts of a long range that are read at the same time; one connection is left to others.
+const PARTS_AT_ONCE: usize = 3;
+/// Most parts of a range.
+const MOST_PARTS: i64 = 256;
 
 /// Which history.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -145,25 +150,117 @@ impl Api {
             let hours = self.store.hours(entity, asked.start, asked.end).await?;
             series.add_statistics(hours, oldest.unwrap_or(end));
         }
-        let mut next = start.saturating_add(1);
-        let mut carried: Vec<_> = carried.into_iter().collect();
-        loop {
-            let mut rows = self
-                .store
-                .history_rows(entity, next, end - 1, ROWS_OF_A_PART, words)
+        let first = Part {
+            from: start.saturating_add(1),
+            to: end - 1,
+        };
+        let mut rows = self
+            .store
+            .history_rows(entity, first.from, first.to, ROWS_OF_A_PART, words)
+            .await?;
+        let rest = first.after(&rows);
+        let mut read = rows.len() as u64;
+        rows.splice(0..0, carried);
+        series.add_rows(&rows);
+        if let Some(rest) = rest {
+            read += self
+                .add_rest(entity, rest, first.from, &mut series, *rows_left)
                 .await?;
-            let read = rows.len();
-            if let Some(last) = rows.last() {
-                next = last.at + 1;
+        }
+        let Some(left) = rows_left.checked_sub(read) else {
+            return Ok(None);
+        };
+        *rows_left = left;
+        Ok(Some(series.finish(entity_id.to_owned())))
+    }
+
+    /// Adds the rows of a long range, several parts of it read at the same time: they lie in many places of the disk, which answers
+    /// several questions as fast as one. How many rows were read; it stops after more than `most`.
+    async fn add_rest(
+        &self,
+        entity: i64,
+        rest: Part,
+        begun: i64,
+        series: &mut Series,
+        most: u64,
+    ) -> Result<u64, StoreFailure> {
+        let read_part = |part: Part| async move {
+            let mut words = Words::default();
+            let rows = self
+                .store
+                .history_rows(entity, part.from, part.to, ROWS_OF_A_PART, &mut words)
+                .await?;
+            Ok::<_, StoreFailure>((part.after(&rows), rows))
+        };
+        // As long as the part before it took: about as many rows.
+        let parts = rest.cut(rest.from - begun);
+        let mut parts = std::pin::pin!(stream::iter(parts).map(read_part).buffered(PARTS_AT_ONCE));
+        let mut read = 0;
+        while let Some((mut left, mut rows)) = parts.try_next().await? {
+            loop {
+                read += rows.len() as u64;
+                series.add_rows(&rows);
+                if read > most {
+                    return Ok(read);
+                }
+                let Some(part) = left else { break };
+                (left, rows) = read_part(part).await?;
             }
-            rows.splice(0..0, carried.drain(..));
-            series.add_rows(&rows);
-            let Some(left) = rows_left.checked_sub(read as u64) else {
-                return Ok(None);
-            };
-            *rows_left = left;
-            if read < ROWS_OF_A_PART as usize {
-                return Ok(Some(series.finish(entity_id.to_owned())));
+        }
+        Ok(read)
+    }
+}
+
+/// A part of a range, both ends included, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    from: i64,
+    to: i64,
+}
+
+impl Part {
+    /// What is left of it after these rows were read; none when there are no more.
+    fn after(self, rows: &[Row]) -> Option<Self> {
+        let last = rows
+            .last()
+            .filter(|_| rows.len() >= ROWS_OF_A_PART as usize)?;
+        (last.at < self.to).then_some(Self {
+            from: last.at + 1,
+            to: self.to,
+        })
+    }
+
+    /// It in pieces of this width, or of a greater one where there would be too many.
+    fn cut(self, width: i64) -> impl Iterator<Item = Self> {
+        let whole = self.to - self.from + 1;
+        let width = width.max(whole / MOST_PARTS + 1);
+        (0..)
+            .map(move |number| self.from + number * width)
+            .take_while(move |&from| from <= self.to)
+            .map(move |from| Self {
+                from,
+                to: (from + width - 1).min(self.to),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_the_whole_and_never_too_many() {
+        for (from, to, width) in [
+            (0, 99, 10),
+            (5, 5, 1),
+            (-7, 1_000_003, 3),
+            (0, i64::from(u32::MAX), 1),
+        ] {
+            let parts: Vec<Part> = Part { from, to }.cut(width).collect();
+            assert!(parts.len() <= MOST_PARTS as usize, "{}", parts.len());
+            assert_eq!((parts[0].from, parts[parts.len() - 1].to), (from, to));
+            for pair in parts.windows(2) {
+                assert_eq!(pair[0].to + 1, pair[1].from);
             }
         }
     }

@@ -245,3 +245,65 @@ async fn what_is_out_of_bounds_is_named() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_range_of_many_rows_is_the_same_whatever_parts_it_is_read_in() {
+    let home = Home::new().await;
+    // A flood, a quiet time, another flood, and an even rest: no two parts of the same length have as many rows.
+    let seconds = (0..21_500)
+        .map(|n| f64::from(n) / 400.0)
+        .chain((0..50).map(|n| 10_000.0 + f64::from(n) * 7_000.0))
+        .chain((0..24_000).map(|n| 400_000.0 + f64::from(n) / 300.0))
+        .chain((0..3_000).map(|n| 500_000.0 + f64::from(n) * 30.0));
+    let start = MIDNIGHT - 7 * 24 * HOUR;
+    let rows: Vec<Value> = seconds
+        .enumerate()
+        .map(|(n, second)| {
+            let value = (n * 37 % 1_000) as f64 / 10.0;
+            row("sensor.t", start + (second * 1e6) as i64, value.to_string())
+        })
+        .collect();
+    stored(&home, &rows).await;
+    for points in [7_i64, 500] {
+        let told = home
+            .json(&format!(
+                "/api/v1/history?entity_id=sensor.t&start=2026-11-16T00:00:00Z&end=2026-11-23T00:00:00Z&points={points}"
+            ))
+            .await;
+        let series = &told["series"][0];
+        assert_eq!(
+            (&series["kind"], &series["rows"]),
+            (&json!("bands"), &json!(rows.len()))
+        );
+        let width = (7 * 24 * HOUR) as f64 / points as f64;
+        let mut expected: Vec<Option<(f64, f64)>> = vec![None; points as usize];
+        for row in &rows {
+            let at = row["last_updated"].as_i64().unwrap() - start;
+            let value: f64 = row["state"].as_str().unwrap().parse().unwrap();
+            let band = &mut expected[(at as f64 / width) as usize];
+            let (least, most) = band.unwrap_or((value, value));
+            *band = Some((least.min(value), most.max(value)));
+        }
+        let mut compared = 0;
+        for band in series["bands"].as_array().unwrap() {
+            let at: common::instant::UtcMicros =
+                serde_json::from_value(band["start"].clone()).unwrap();
+            let place = ((at.get() - start) as f64 / width).round() as usize;
+            let Some((least, most)) = expected[place] else {
+                continue;
+            };
+            // What held at the band's beginning counts as well.
+            let held = expected[..place].iter().rev().flatten().next();
+            let (min, max) = (band["min"].as_f64().unwrap(), band["max"].as_f64().unwrap());
+            assert!(
+                min <= least && max >= most,
+                "{place}: {band} of {least} to {most}"
+            );
+            if held.is_none() {
+                assert_eq!((min, max), (least, most), "{band}");
+            }
+            compared += 1;
+        }
+        assert!(compared >= 5, "{compared}");
+    }
+}

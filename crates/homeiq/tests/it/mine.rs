@@ -1,6 +1,7 @@
 //! `homeiq mine` as a person types it.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -14,9 +15,11 @@ fn lines(days: u32) -> String {
         let date = jiff::civil::date(2026, 6, 1).saturating_add(jiff::Span::new().days(day));
         let minute = 55 + (day * 7) % 5;
         for (hour, minute, state) in [(6, minute, "on"), (8, (day * 11) % 60, "off")] {
-            text += &format!(
-                "{{\"t\": \"{date}T{hour:02}:{minute:02}:00+00:00\", \"entity_id\": \"light.kitchen\", \"state\": \"{state}\", \"more\": 1}}\n"
-            );
+            writeln!(
+                text,
+                "{{\"t\": \"{date}T{hour:02}:{minute:02}:00+00:00\", \"entity_id\": \"light.kitchen\", \"state\": \"{state}\", \"more\": 1}}"
+            )
+            .expect("a String takes any text");
         }
     }
     text

@@ -53,7 +53,8 @@ fn instant(second: i64) -> String {
 }
 
 fn write(path: &Path, lines: impl Iterator<Item = Value>) {
-    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    let lines: Vec<String> = lines.map(|line| line.to_string()).collect();
+    let text = lines.join("\n");
     std::fs::write(path, text).unwrap();
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use database::{Database, Statement};
+use futures_util::future::try_join_all;
 
 use crate::store::change::Change;
 use crate::store::ingest::DAY_US;
@@ -25,6 +26,10 @@ const GROWTH: i64 = 4;
 const LEAST_SPAN_US: i64 = 50_000;
 /// How many times the span that held the rows before is looked at for as many rows.
 const SPARE: f64 = 1.3;
+/// Parts of a page that are read at the same time; one connection is left to others.
+const PARTS_AT_ONCE: usize = 3;
+/// Rows that are not worth a part of their own.
+const LEAST_PART: usize = 20;
 
 /// What is remembered of the newest end of the table, so that it need not be looked for. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -140,8 +145,14 @@ pub(crate) async fn newest(
     Ok(found)
 }
 
-/// The events with these keys, newest first.
+/// The events with these keys, newest first. They lie in as many places of the disk, so parts of them are asked for at the same time.
 async fn by_key(database: &Database, keys: &[Key]) -> Result<Vec<Change>, StoreFailure> {
+    let length = keys.len().div_ceil(PARTS_AT_ONCE).max(LEAST_PART);
+    let parts = keys.chunks(length).map(|part| part_by_key(database, part));
+    Ok(try_join_all(parts).await?.into_iter().flatten().collect())
+}
+
+async fn part_by_key(database: &Database, keys: &[Key]) -> Result<Vec<Change>, StoreFailure> {
     let keys = serde_json::to_string(keys).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let statement = Statement::new(SELECT).push("json_each(").bind(keys).push(
         ") k CROSS JOIN events e ON e.last_updated_us = k.value ->> 0 AND e.entity = k.value ->> 1",
