@@ -92,7 +92,7 @@ pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOp
         .connect_with(
             options
                 .pragma("query_only", "on")
-                .pragma("cache_size", "-8000"),
+                .pragma("cache_size", "-2000"),
         )
         .await
         .map_err(cannot)?;

@@ -1,8 +1,10 @@
 //! `cargo xtask bench mine`: what `homeiq mine` costs on homes of several sizes, reading and parsing included, and on a night after
-//! them.
+//! them; and what frequent sets and frequent sequences cost and tell on the same changes.
+
+mod peers;
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -11,6 +13,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use home_simulator::planted::{self, PlantedChange, PlantedHome, Wanted};
 
+use self::peers::Peers;
 use super::usage::Process;
 use crate::{table, workspace};
 
@@ -34,6 +37,9 @@ pub(crate) struct Options {
     /// Changes of the home to which a night is added
     #[arg(long, default_value_t = 1_000_000)]
     before: usize,
+    /// Changes of the home that FP-growth and PrefixSpan look at, too (installed from PyPI); 0 leaves them out
+    #[arg(long, default_value_t = 100_000)]
+    peers: usize,
     /// Folder with programs to measure instead of a release build
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
@@ -76,6 +82,22 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ));
     let used = mine(&programs, &registry, &night, Some(&memory))?;
     rows.push(row(&format!("a night of {NIGHT} more"), NIGHT, &used));
+    if options.peers > 0 {
+        let peers = Peers::install(folder.path())?;
+        let file = folder.path().join("peers.jsonl");
+        write(&home, 0, options.peers, &file)?;
+        let used = mine(&programs, &registry, &file, None)?;
+        rows.push(row(
+            &format!("{} changes", options.peers),
+            options.peers,
+            &used,
+        ));
+        for (peer, name) in [("fpgrowth", "FP-growth"), ("prefixspan", "PrefixSpan")] {
+            let used = peers.look(peer, &file)?;
+            let name = format!("  {name}, the same changes");
+            rows.push(row(&name, options.peers, &used));
+        }
+    }
     table::print(
         &["home", "CPU s", "µs a change", "peak MiB", "patterns"],
         &rows,
@@ -136,10 +158,24 @@ fn mine(
     if let Some(memory) = memory {
         command.arg("--memory").arg(memory);
     }
+    let (mut used, _) = measure(&mut command)?;
+    let patterns: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(&out)?)?;
+    used.patterns = patterns.len();
+    Ok(used)
+}
+
+/// Runs a command to its end: what it used, and what it printed.
+fn measure(command: &mut Command) -> anyhow::Result<(Used, String)> {
+    let name = format!("{command:?}");
     let mut child = command
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
-        .context("homeiq does not start")?;
+        .with_context(|| name.clone())?;
+    let mut output = child.stdout.take().context("the output is piped")?;
+    let printed = std::thread::spawn(move || {
+        let mut text = String::new();
+        output.read_to_string(&mut text).map(|_| text)
+    });
     let process = Process::new(child.id());
     let mut peak: f64 = 0.0;
     // What it used can be read until it is waited for.
@@ -149,12 +185,14 @@ fn mine(
             .map_or(peak, |memory| peak.max(memory.peak));
         std::thread::sleep(Duration::from_millis(5));
     }
-    let cpu_seconds = process.cpu_seconds()?;
-    ensure!(child.wait()?.success(), "homeiq mine failed");
-    let patterns: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(&out)?)?;
-    Ok(Used {
-        cpu_seconds,
+    let used = Used {
+        cpu_seconds: process.cpu_seconds()?,
         peak,
-        patterns: patterns.len(),
-    })
+        patterns: 0,
+    };
+    ensure!(child.wait()?.success(), "{name} failed");
+    let printed = printed
+        .join()
+        .map_err(|_| anyhow::anyhow!("the reader panicked"))??;
+    Ok((used, printed))
 }
