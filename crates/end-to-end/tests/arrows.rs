@@ -13,8 +13,8 @@ const SERVICES: [&str; 4] = [
     "home-simulator",
     "websocket-ingestion",
 ];
-/// Crates that put services together.
-const ASSEMBLIES: [&str; 2] = ["end-to-end", "homeiq"];
+/// Crates that put services together, or measure them.
+const ASSEMBLIES: [&str; 3] = ["end-to-end", "homeiq", "xtask"];
 
 /// One dependency, as a manifest declares it.
 struct Dependency {
@@ -160,7 +160,7 @@ fn only_their_owners_see_the_database_and_the_broker() {
         ),
         ("rumqttc", &["ai-pattern-service", "test-support"]),
         ("backoff", &["common"]),
-        ("pattern-mining", &["ai-pattern-service"]),
+        ("pattern-mining", &["ai-pattern-service", "homeiq", "xtask"]),
         (
             "data-api-client",
             &[

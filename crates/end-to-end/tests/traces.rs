@@ -97,7 +97,7 @@ async fn a_batch_and_an_analysis_are_one_trace_each_across_services() {
             "POST /internal/events/bulk_upsert",
             "ingest.batch",
         ],
-        ["analysis.run", "GET /api/v1/events", "analysis.mine"],
+        ["analysis.run", "GET /api/v1/events/export", "analysis.mine"],
     ] {
         let one_trace = names_by_trace
             .values()

@@ -10,7 +10,7 @@ const HORIZON: f64 = -0.833;
 /// Latitude assumed for a time zone that names no place: most people live between 20 and 55 degrees.
 const MIDDLE_LATITUDE: f64 = 40.0;
 /// Principal place of each time zone, from the public-domain files zone1970.tab and zone.tab of the tz database.
-const PLACES: &str = include_str!("sun/places.tsv");
+const PLACES: &str = include_str!("../data/places.tsv");
 
 /// A place on Earth, in degrees, north and east positive.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -231,3 +231,10 @@ pub(crate) async fn mqtt_is(service: &Running, wanted: &str) -> Value {
     .await
     .expect("it becomes so")
 }
+
+/// Sends a body, and returns status and answer.
+pub(crate) async fn post(service: &Running, path: &str, body: Value) -> (u16, Value) {
+    service
+        .send_body(reqwest::Method::POST, path, Some(body))
+        .await
+}

@@ -5,5 +5,6 @@ mod broker;
 mod chain;
 mod habits;
 mod house;
+mod library;
 mod store;
 mod tls;

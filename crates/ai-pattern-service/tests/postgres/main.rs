@@ -8,5 +8,7 @@ mod chain;
 mod habits;
 #[path = "../it/house.rs"]
 mod house;
+#[path = "../it/library.rs"]
+mod library;
 #[path = "../it/store.rs"]
 mod store;
