@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// Changes of the home to which a night is added
     #[arg(long, default_value_t = 1_000_000)]
     before: usize,
-    /// Changes of the home that FP-growth and PrefixSpan look at, too (installed from PyPI); 0 leaves them out
+    /// Changes of the home that two usual miners look at, too: frequent sets and frequent sequences; 0 leaves them out
     #[arg(long, default_value_t = 100_000)]
     peers: usize,
     /// Folder with programs to measure instead of a release build

@@ -1,4 +1,4 @@
-//! What is usual elsewhere, on the same changes: frequent sets and frequent sequences, from PyPI.
+//! What is usual elsewhere, on the same changes: frequent sets and frequent sequences, by packages of Python.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
