@@ -229,7 +229,7 @@ struct Client {
     stopping: CancellationToken,
     filter: Filter,
     heard: watch::Receiver<u64>,
-    /// Everything up to this number is sent or in `waiting`.
+    /// Everything up to this number is sent.
     number: u64,
     waiting: VecDeque<Sent>,
     _permit: OwnedSemaphorePermit,
@@ -245,6 +245,7 @@ impl Client {
             self.heard.borrow_and_update();
             match self.commits.after(self.number, AT_ONCE) {
                 Some(events) if !events.is_empty() => {
+                    // One at a time: what was before it may have to be read, and nobody should wait for that of all the others.
                     for (number, committed) in events {
                         self.number = number;
                         let event = &committed.event;
@@ -252,7 +253,7 @@ impl Client {
                         if self.filter.passes(event.entity_id.as_str(), area) {
                             let cursor = self.commits.cursor_at(number);
                             let told = self.of_committed(&committed).await?;
-                            self.waiting.push_back(sent("state_changed", cursor, &told));
+                            return Some(sent("state_changed", cursor, &told));
                         }
                     }
                 }

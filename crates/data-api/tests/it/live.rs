@@ -69,7 +69,7 @@ impl Stream {
                 }
                 continue;
             }
-            let chunk = tokio::time::timeout(Duration::from_secs(10), self.response.chunk()).await;
+            let chunk = tokio::time::timeout(Duration::from_secs(30), self.response.chunk()).await;
             let chunk = chunk.expect("the stream is silent").ok()??;
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
