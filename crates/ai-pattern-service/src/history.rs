@@ -90,11 +90,12 @@ impl Source<'_> {
         let mut registry = registry(self.data_api).await?;
         let resumed = self.resume(span, before, &ids).await?;
         let incremental = resumed.is_some();
-        let (mut timeline, begin, mut from) = if let Some((timeline, saved)) = resumed {
-            (timeline, saved.from, saved.until.plus_micros(1))
+        let (mut timeline, begin, mut from, events) = if let Some((timeline, saved)) = resumed {
+            let next = saved.until.plus_micros(1);
+            (timeline, saved.from, next, saved.events)
         } else {
             let first = self.first_instant(span).await?;
-            (Timeline::new(self.zone.clone()), first, first)
+            (Timeline::new(self.zone.clone()), first, first, 0)
         };
         let registered: BTreeSet<String> = registry
             .iter()
@@ -121,7 +122,9 @@ impl Source<'_> {
             }
             timeline = self.part(timeline, Span { from, until: end }).await?;
             if end == settled {
-                saved = self.leave(&timeline, begin, settled).await?;
+                // Those that were read, not those that are there now: one that came meanwhile must be missed by the next run.
+                let events = events + self.read.load(Ordering::Relaxed);
+                saved = leave(&timeline, begin, settled, events);
             }
             from = end.plus_micros(1);
         }
@@ -172,27 +175,6 @@ impl Source<'_> {
         self.data_api.count_events(from, until).await
     }
 
-    /// The bytes of a timeline that ends here.
-    async fn leave(
-        &self,
-        timeline: &Timeline,
-        from: UtcMicros,
-        until: UtcMicros,
-    ) -> Result<Option<SavedTimeline>, CallFailed> {
-        match timeline.save() {
-            Ok(saved) => Ok(Some(SavedTimeline {
-                from,
-                until,
-                events: self.count(from, until).await?,
-                saved,
-            })),
-            Err(error) => {
-                tracing::warn!(%error, "the next run reads the whole past again");
-                Ok(None)
-            }
-        }
-    }
-
     async fn part(&self, mut timeline: Timeline, span: Span) -> Result<Timeline, CallFailed> {
         let take = |event: &ExportedEvent<'_>| {
             push(&mut timeline, event);
@@ -210,6 +192,24 @@ impl Source<'_> {
             .await
             .map_err(|panic| CallFailed::Unreadable(panic.to_string()))
     }
+}
+
+/// A timeline that ends here, of so many events, for the next run.
+fn leave(
+    timeline: &Timeline,
+    from: UtcMicros,
+    until: UtcMicros,
+    events: u64,
+) -> Option<SavedTimeline> {
+    let saved = timeline.save().inspect_err(|error| {
+        tracing::warn!(%error, "the next run reads the whole past again");
+    });
+    Some(SavedTimeline {
+        from,
+        until,
+        events,
+        saved: saved.ok()?,
+    })
 }
 
 fn push(timeline: &mut Timeline, event: &ExportedEvent<'_>) {
