@@ -1,6 +1,7 @@
 //! The HTTP API.
 
 mod analysis;
+mod bounds;
 mod community;
 mod feedback;
 mod patterns;

@@ -12,15 +12,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::{Api, enveloped, store_problem};
+use super::{Api, bounds, enveloped, store_problem};
 use crate::store::{PatternFilter, Store, StoreFailure, StoredPattern};
 
-const DEFAULT_ROWS: u32 = 100;
-const MAX_ROWS: u32 = 1_000;
 /// Rows that the counts are made over.
 const MAX_COUNTED: u32 = 10_000;
-const DEFAULT_WINDOW_DAYS: i64 = 30;
-const MAX_WINDOW_DAYS: i64 = 365;
 /// Runs of history in an answer.
 const MAX_HISTORY: u32 = 400;
 /// What the replaced service called a pair.
@@ -51,26 +47,12 @@ pub(super) async fn list(
     State(api): State<Api>,
     Query(params): Query<ListParams>,
 ) -> Result<Json<Value>, Problem> {
-    let limit = params.limit.unwrap_or(DEFAULT_ROWS);
-    if !(1..=MAX_ROWS).contains(&limit) {
-        return Err(Problem::query("limit", format!("want 1 to {MAX_ROWS}")));
-    }
-    if params
-        .min_confidence
-        .is_some_and(|least| !(0.0..=1.0).contains(&least))
-    {
-        return Err(Problem::query("min_confidence", "want 0 to 1"));
-    }
-    let window = params.activity_window_days.unwrap_or(DEFAULT_WINDOW_DAYS);
-    if !(1..=MAX_WINDOW_DAYS).contains(&window) {
-        return Err(Problem::query(
-            "activity_window_days",
-            format!("want 1 to {MAX_WINDOW_DAYS}"),
-        ));
-    }
-    let include_inactive = params.include_inactive.unwrap_or(false);
-    let said = |value: Option<String>| value.filter(|text| !text.is_empty());
     let now = api.clock.now();
+    let limit = bounds::rows(params.limit)?;
+    let min_confidence = bounds::confidence(params.min_confidence)?;
+    let include_gone = params.include_inactive.unwrap_or(false);
+    let seen_since = bounds::active_since(params.activity_window_days, include_gone, now)?;
+    let said = |value: Option<String>| value.filter(|text| !text.is_empty());
     let as_co_occurrence = params.pattern_type.as_deref() == Some(CO_OCCURRENCE);
     let asked = PatternFilter {
         // What the replaced service called so is a pair.
@@ -80,10 +62,10 @@ pub(super) async fn list(
             said(params.pattern_type)
         },
         device_id: said(params.device_id),
-        min_confidence: params.min_confidence,
-        include_gone: include_inactive,
+        min_confidence,
+        include_gone,
         now,
-        seen_since: (!include_inactive).then(|| now.plus_seconds(-window * 86_400)),
+        seen_since,
         limit,
     };
     let found = api.store.patterns(&asked).await.map_err(store_problem)?;
@@ -251,7 +233,7 @@ pub(super) async fn anomalies(State(api): State<Api>) -> Result<Json<Value>, Pro
     let asked = PatternFilter {
         pattern_type: Some(Kind::Anomaly.as_str().to_owned()),
         now: api.clock.now(),
-        limit: MAX_ROWS,
+        limit: bounds::MAX_ROWS,
         ..PatternFilter::default()
     };
     let found = api.store.patterns(&asked).await.map_err(store_problem)?;

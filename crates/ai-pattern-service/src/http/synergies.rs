@@ -13,18 +13,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::{Api, enveloped, patterns, store_problem};
+use super::{Api, bounds, enveloped, patterns, store_problem};
 use crate::run::is_synergy;
 use crate::store::{PatternFilter, StoredPattern};
 
-const DEFAULT_ROWS: u32 = 100;
-const MAX_ROWS: u32 = 1_000;
 /// Rows that are looked through.
 const MAX_LOOKED_AT: u32 = 10_000;
 const PAIR: &str = "device_pair";
 const CHAIN: &str = "device_chain";
-const DEFAULT_WINDOW_DAYS: i64 = 30;
-const MAX_WINDOW_DAYS: i64 = 365;
 
 /// Which synergies. Other parameters of the replaced service change nothing.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -78,31 +74,16 @@ pub(super) async fn list(
     State(api): State<Api>,
     Query(params): Query<ListParams>,
 ) -> Result<Json<Value>, Problem> {
-    let limit = params.limit.unwrap_or(DEFAULT_ROWS);
-    if !(1..=MAX_ROWS).contains(&limit) {
-        return Err(Problem::query("limit", format!("want 1 to {MAX_ROWS}")));
-    }
-    let least = params
-        .min_confidence
-        .unwrap_or(api.least.synergy_confidence);
-    if !(0.0..=1.0).contains(&least) {
-        return Err(Problem::query("min_confidence", "want 0 to 1"));
-    }
+    let limit = bounds::rows(params.limit)?;
+    let least = bounds::confidence(params.min_confidence)?.unwrap_or(api.least.synergy_confidence);
     if params
         .synergy_depth
         .is_some_and(|depth| !(2..=5).contains(&depth))
     {
         return Err(Problem::query("synergy_depth", "want 2 to 5"));
     }
-    let window = params.activity_window_days.unwrap_or(DEFAULT_WINDOW_DAYS);
-    if !(1..=MAX_WINDOW_DAYS).contains(&window) {
-        return Err(Problem::query(
-            "activity_window_days",
-            format!("want 1 to {MAX_WINDOW_DAYS}"),
-        ));
-    }
     let inactive = params.include_inactive.unwrap_or(false);
-    let since = (!inactive).then(|| api.clock.now().plus_seconds(-window * 86_400));
+    let since = bounds::active_since(params.activity_window_days, inactive, api.clock.now())?;
     let mut found = read(&api, inactive, since).await?;
     let wanted = params.synergy_type.filter(|kind| !kind.is_empty());
     found.retain(|stored| {
