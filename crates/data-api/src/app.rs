@@ -53,7 +53,7 @@ impl App {
         let health = Health::new();
         let integrity = Integrity::default();
         let (store, file) = integrity::open(&config.database, &health, &integrity, &clock).await?;
-        let events = store.totals().await?.events;
+        let events = store.stored_events().await?;
         tracing::info!(
             database = %config.database,
             events,

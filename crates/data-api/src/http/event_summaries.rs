@@ -236,7 +236,7 @@ pub(super) async fn types(
     Query(params): Query<ListParams>,
 ) -> Result<Json<Vec<EventType>>, Problem> {
     params.limit(50)?;
-    let count = api.store.totals().await.map_err(store_problem)?.events;
+    let count = api.store.stored_events().await.map_err(store_problem)?;
     let state_changed = EventType {
         event_type: "state_changed".to_owned(),
         count,

@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -107,6 +108,7 @@ pub(super) async fn live(
         heard,
         number: begin.number,
         waiting: begin.first.into(),
+        ahead: VecDeque::new(),
         _permit: permit,
     };
     let stream = stream::unfold(client, |mut client| async move {
@@ -232,6 +234,8 @@ struct Client {
     /// Everything up to this number is sent.
     number: u64,
     waiting: VecDeque<Sent>,
+    /// Changes after `number` that were taken from the ring and not looked at yet.
+    ahead: VecDeque<(u64, Arc<Committed>)>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -242,21 +246,20 @@ impl Client {
             if let Some(sent) = self.waiting.pop_front() {
                 return Some(sent);
             }
+            // One at a time: what was before it may have to be read, and nobody should wait for that of all the others.
+            while let Some((number, committed)) = self.ahead.pop_front() {
+                self.number = number;
+                let event = &committed.event;
+                let area = event.placement.area_id.as_deref();
+                if self.filter.passes(event.entity_id.as_str(), area) {
+                    let cursor = self.commits.cursor_at(number);
+                    let told = self.of_committed(&committed).await?;
+                    return Some(sent("state_changed", cursor, &told));
+                }
+            }
             self.heard.borrow_and_update();
             match self.commits.after(self.number, AT_ONCE) {
-                Some(events) if !events.is_empty() => {
-                    // One at a time: what was before it may have to be read, and nobody should wait for that of all the others.
-                    for (number, committed) in events {
-                        self.number = number;
-                        let event = &committed.event;
-                        let area = event.placement.area_id.as_deref();
-                        if self.filter.passes(event.entity_id.as_str(), area) {
-                            let cursor = self.commits.cursor_at(number);
-                            let told = self.of_committed(&committed).await?;
-                            return Some(sent("state_changed", cursor, &told));
-                        }
-                    }
-                }
+                Some(events) if !events.is_empty() => self.ahead = events.into(),
                 Some(_) => {
                     tokio::select! {
                         () = self.stopping.cancelled() => return None,

@@ -6,7 +6,7 @@ use common::instant::UtcMicros;
 use database::Statement;
 
 use super::ingest::DAY_US;
-use super::{Store, StoreFailure};
+use super::{COUNTED_EVENTS, Store, StoreFailure};
 
 /// The size of the whole store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,11 @@ pub struct PeriodCounts {
 }
 
 impl Store {
+    /// Number of events. Cheaper than [`Store::totals`], which looks for the span at every entity.
+    pub async fn stored_events(&self) -> Result<u64, StoreFailure> {
+        self.database.fetch_one(COUNTED_EVENTS).await?.count(0)
+    }
+
     /// Number of events, and their span.
     pub async fn totals(&self) -> Result<Totals, StoreFailure> {
         let row = self
