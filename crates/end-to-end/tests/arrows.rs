@@ -160,7 +160,15 @@ fn only_their_owners_see_the_database_and_the_broker() {
         ),
         ("rumqttc", &["ai-pattern-service", "test-support"]),
         ("backoff", &["common"]),
-        ("pattern-mining", &["ai-pattern-service", "homeiq", "xtask"]),
+        (
+            "pattern-mining",
+            &[
+                "ai-pattern-service",
+                "home-assistant-automation",
+                "homeiq",
+                "xtask",
+            ],
+        ),
         (
             "data-api-client",
             &[
@@ -221,36 +229,42 @@ fn the_words_of_common_need_neither_a_runtime_nor_a_server() {
 }
 
 #[test]
-fn the_miner_is_pure() {
+fn the_miner_and_the_writer_of_automations_are_pure() {
     let workspace = workspace();
-    let miner = &workspace["pattern-mining"];
-    let allowed = BTreeSet::from(["common", "jiff", "serde", "serde_json", "thiserror"]);
-    let seen = miner.names(Kind::Normal);
-    assert!(
-        seen.is_subset(&allowed),
-        "pattern-mining sees {:?}",
-        &seen - &allowed
-    );
-    let common = miner
-        .dependencies
-        .iter()
-        .find(|dependency| dependency.name == "common");
-    assert_eq!(
-        common.map(|common| common.features.len()),
-        Some(0),
-        "words only"
-    );
-    for file in sources(&miner.folder.join("src")) {
-        let code = std::fs::read_to_string(&file).expect("a source file");
-        for word in [
-            "std::fs",
-            "std::net",
-            "std::env",
-            "std::process",
-            "Instant::now",
-            "::now()",
-        ] {
-            assert!(!code.contains(word), "{} uses {word}", file.display());
+    let words = ["common", "jiff", "serde", "serde_json", "thiserror"];
+    for (name, more) in [
+        ("pattern-mining", None),
+        ("home-assistant-automation", Some("pattern-mining")),
+    ] {
+        let package = &workspace[name];
+        let allowed: BTreeSet<&str> = words.into_iter().chain(more).collect();
+        let seen = package.names(Kind::Normal);
+        assert!(
+            seen.is_subset(&allowed),
+            "{name} sees {:?}",
+            &seen - &allowed
+        );
+        let common = package
+            .dependencies
+            .iter()
+            .find(|dependency| dependency.name == "common");
+        assert_eq!(
+            common.map(|common| common.features.len()),
+            Some(0),
+            "words only"
+        );
+        for file in sources(&package.folder.join("src")) {
+            let code = std::fs::read_to_string(&file).expect("a source file");
+            for word in [
+                "std::fs",
+                "std::net",
+                "std::env",
+                "std::process",
+                "Instant::now",
+                "::now()",
+            ] {
+                assert!(!code.contains(word), "{} uses {word}", file.display());
+            }
         }
     }
 }
