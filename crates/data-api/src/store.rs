@@ -12,6 +12,7 @@ mod counts;
 mod device_kind;
 mod devices;
 mod dictionary;
+mod edges;
 mod entities;
 mod event_counts;
 mod events;
@@ -55,6 +56,7 @@ use database::{Database, Migrations};
 
 use complete::EmptyLists;
 use dictionary::Dictionaries;
+use edges::Edges;
 use former_names::FormerNames;
 use postgres::partitions::Partitions;
 use sqlite::newest::Top;
@@ -96,6 +98,7 @@ pub struct Store {
     partitions: Partitions,
     top: Top,
     tail: Tail,
+    edges: Edges,
     dictionaries: Arc<Mutex<Dictionaries>>,
     /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
     former_names: Arc<Mutex<Option<Arc<FormerNames>>>>,
@@ -111,6 +114,7 @@ impl Store {
             partitions: Partitions::default(),
             top: Top::default(),
             tail: Tail::default(),
+            edges: Edges::default(),
             dictionaries: Arc::default(),
             former_names: Arc::default(),
             empty_lists: Arc::default(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use common::instant::UtcMicros;
 use database::Statement;
 
+use super::edges::Span;
 use super::ingest::DAY_US;
 use super::{COUNTED_EVENTS, Store, StoreFailure};
 
@@ -36,40 +37,55 @@ impl Store {
 
     /// Number of events, and their span.
     pub async fn totals(&self) -> Result<Totals, StoreFailure> {
+        let commits = self.edges.commits();
         let row = self
             .database
             .fetch_one(
                 "SELECT (SELECT stored FROM event_totals), (SELECT MIN(day) FROM event_days), (SELECT MAX(day) FROM event_days)",
             )
             .await?;
-        let (first, last): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
+        let events = row.count(0)?;
+        let (Some(first), Some(last)) = (row.get(1)?, row.get(2)?) else {
+            return Ok(Totals {
+                events,
+                oldest: None,
+                newest: None,
+            });
+        };
+        let span = match self.edges.within(first, last) {
+            Some(span) => Some(span),
+            None => self.read_span(first, last).await?.inspect(|span| {
+                self.edges.keep(commits, *span);
+            }),
+        };
+        let instant = |at: i64| UtcMicros::new(at).ok();
         Ok(Totals {
-            events: row.count(0)?,
-            oldest: self
-                .edge(
-                    first,
-                    "SELECT MIN((SELECT MIN(e.last_updated_us) FROM events e WHERE e.entity = d.entity \
-                     AND e.last_updated_us BETWEEN $2 AND $3)) FROM event_days d WHERE d.day = $1",
-                )
-                .await?,
-            newest: self
-                .edge(
-                    last,
-                    "SELECT MAX((SELECT MAX(e.last_updated_us) FROM events e WHERE e.entity = d.entity \
-                     AND e.last_updated_us BETWEEN $2 AND $3)) FROM event_days d WHERE d.day = $1",
-                )
-                .await?,
+            events,
+            oldest: span.and_then(|span| instant(span.0)),
+            newest: span.and_then(|span| instant(span.1)),
         })
     }
 
-    async fn edge(
-        &self,
-        day: Option<i64>,
-        text: &'static str,
-    ) -> Result<Option<UtcMicros>, StoreFailure> {
-        let Some(day) = day else {
-            return Ok(None);
-        };
+    /// The span of the events, which lie on these days and between them; none when they went away meanwhile.
+    async fn read_span(&self, first: i64, last: i64) -> Result<Option<Span>, StoreFailure> {
+        let oldest = self
+            .edge(
+                first,
+                "SELECT MIN((SELECT MIN(e.last_updated_us) FROM events e WHERE e.entity = d.entity \
+                 AND e.last_updated_us BETWEEN $2 AND $3)) FROM event_days d WHERE d.day = $1",
+            )
+            .await?;
+        let newest = self
+            .edge(
+                last,
+                "SELECT MAX((SELECT MAX(e.last_updated_us) FROM events e WHERE e.entity = d.entity \
+                 AND e.last_updated_us BETWEEN $2 AND $3)) FROM event_days d WHERE d.day = $1",
+            )
+            .await?;
+        Ok(oldest.zip(newest))
+    }
+
+    async fn edge(&self, day: i64, text: &'static str) -> Result<Option<i64>, StoreFailure> {
         let (start, end) = (day * DAY_US, (day + 1) * DAY_US - 1);
         let row = self
             .database
@@ -78,8 +94,7 @@ impl Store {
                 [day.into(), start.into(), end.into()],
             ))
             .await?;
-        let at: Option<i64> = row.get(0)?;
-        Ok(at.and_then(|at| UtcMicros::new(at).ok()))
+        row.get(0)
     }
 
     /// How many events each entity has from `start` to `end`, inclusive, by its id in `event_entities`. Entities without are left out.

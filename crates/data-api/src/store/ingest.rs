@@ -67,11 +67,12 @@ impl Store {
     }
 
     async fn append_all(&self, batches: &[Vec<ValidEvent>]) -> Result<Vec<Appended>, StoreFailure> {
-        let newest = batches
-            .iter()
-            .flatten()
-            .map(|event| event.last_updated.get());
-        if let Some(newest) = newest.max() {
+        let instants = || {
+            let events = batches.iter().flatten();
+            events.map(|event| event.last_updated.get())
+        };
+        let span = instants().min().zip(instants().max());
+        if let Some((_, newest)) = span {
             self.top.raise(newest);
         }
         let mut transaction = self.database.write().await?;
@@ -100,6 +101,9 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner)
             .absorb(found);
         self.tail.add(&keys);
+        if let Some(span) = span {
+            self.edges.extend(span);
+        }
         drop(writing);
         Ok(appended)
     }

@@ -186,6 +186,7 @@ impl Store {
             ))
             .await?;
         transaction.commit().await?;
+        self.edges.forget();
         metrics::counter!("homeiq_events_deleted_total", "reason" => reason).increment(deleted);
         Ok(deleted)
     }
