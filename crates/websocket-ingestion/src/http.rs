@@ -55,7 +55,7 @@ pub(crate) fn router(shared: Shared) -> Router {
     let frame = Frame {
         service: "websocket-ingestion",
         version: env!("CARGO_PKG_VERSION"),
-        openapi: openapi_document(),
+        openapi: openapi_document,
         cors: shared.config.cors.clone(),
         clock: shared.clock.clone(),
     };

@@ -64,7 +64,7 @@ impl Api {
         let frame = Frame {
             service: "ai-pattern-service",
             version: env!("CARGO_PKG_VERSION"),
-            openapi: openapi_document(),
+            openapi: openapi_document,
             cors,
             clock,
         };

@@ -25,8 +25,8 @@ pub struct Frame {
     pub service: &'static str,
     /// Its version.
     pub version: &'static str,
-    /// Its `OpenAPI` document.
-    pub openapi: String,
+    /// Makes its `OpenAPI` document, which is asked for too seldom to be kept in memory.
+    pub openapi: fn() -> String,
     /// Origins that may call it.
     pub cors: CorsOrigins,
     /// The time, for correlation ids.
@@ -43,14 +43,11 @@ impl Frame {
             .route("/metrics", get(prometheus::render))
             .route(
                 "/openapi.json",
-                get(move || {
-                    let document = openapi.clone();
-                    async move {
-                        (
-                            [(axum::http::header::CONTENT_TYPE, "application/json")],
-                            document,
-                        )
-                    }
+                get(async move || {
+                    (
+                        [(axum::http::header::CONTENT_TYPE, "application/json")],
+                        openapi(),
+                    )
                 }),
             )
             .route("/docs", get(docs::page))

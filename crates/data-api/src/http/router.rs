@@ -245,7 +245,7 @@ impl Api {
         let frame = Frame {
             service: "data-api",
             version: env!("CARGO_PKG_VERSION"),
-            openapi: openapi_document(),
+            openapi: openapi_document,
             cors,
             clock,
         };
