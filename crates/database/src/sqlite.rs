@@ -92,7 +92,8 @@ pub async fn open(path: &Path, migrations: &Migrator) -> Result<Sqlite, CannotOp
         .connect_with(
             options
                 .pragma("query_only", "on")
-                .pragma("cache_size", "-2000"),
+                // Enough for the upper levels of the trees; the operating system keeps what is below them.
+                .pragma("cache_size", "-1000"),
         )
         .await
         .map_err(cannot)?;
