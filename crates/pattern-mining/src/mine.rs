@@ -82,14 +82,9 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
     let anomalies = anomaly::find(evidence);
     let links = pair::links(evidence);
     let conditions = conditional::Conditions::new(evidence);
-    let mut habits = Vec::new();
-    let mut conditionals = Vec::new();
-    for link in links.links {
-        conditionals.extend(conditional::split(evidence, &link, &conditions));
-        if pair::is_habit(&link) {
-            habits.push(link);
-        }
-    }
+    let conditionals = conditional::split(evidence, &links.links, &conditions);
+    let mut habits = links.links;
+    habits.retain(pair::is_habit);
     let tried = [
         links.hypotheses,
         times.hypotheses,

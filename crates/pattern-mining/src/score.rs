@@ -1,7 +1,20 @@
 //! How much more than chance: tails, bounds, and the control of false discoveries.
 
+use std::sync::LazyLock;
+
+/// Factorials up to this number are kept; larger ones are worked out anew.
+const KEPT: u32 = 8192;
+
 /// Natural logarithm of `n!`.
 fn ln_factorial(n: u32) -> f64 {
+    static TABLE: LazyLock<Vec<f64>> = LazyLock::new(|| (0..KEPT).map(ln_factorial_anew).collect());
+    match TABLE.get(n as usize) {
+        Some(&known) => known,
+        None => ln_factorial_anew(n),
+    }
+}
+
+fn ln_factorial_anew(n: u32) -> f64 {
     if n < 20 {
         return (2..=n).map(|k| f64::from(k).ln()).sum();
     }
@@ -27,9 +40,41 @@ pub fn binomial_tail(trials: u32, hits: u32, chance: f64) -> f64 {
         return 0.0;
     }
     let (ln_p, ln_q) = (chance.ln(), (-chance).ln_1p());
-    let terms = (hits..=trials)
-        .map(|k| (ln_choose(trials, k) + f64::from(k) * ln_p + f64::from(trials - k) * ln_q).exp());
-    terms.sum::<f64>().min(1.0)
+    let term = |k: u32| binomial_term(trials, k, ln_p, ln_q);
+    let mean = f64::from(trials) * chance;
+    let mut sum = 0.0;
+    for k in hits..=trials {
+        let term = term(k);
+        sum += term;
+        // Above the mean the terms fall: once one is too small to be seen in the sum, so are all that follow.
+        if f64::from(k) > mean + 1.0 && term < sum * NEGLIGIBLE {
+            break;
+        }
+    }
+    sum.min(1.0)
+}
+
+/// A summand below this part of a sum leaves a double as it is.
+const NEGLIGIBLE: f64 = f64::EPSILON / 8.0;
+
+fn binomial_term(trials: u32, k: u32, ln_p: f64, ln_q: f64) -> f64 {
+    (ln_choose(trials, k) + f64::from(k) * ln_p + f64::from(trials - k) * ln_q).exp()
+}
+
+/// Whether [`binomial_tail`] is below a limit of at most a half, mostly without working it out.
+pub fn binomial_tail_is_below(limit: f64, trials: u32, hits: u32, chance: f64) -> bool {
+    let (n, k) = (f64::from(trials), f64::from(hits));
+    if hits > 0 && hits <= trials && chance > 0.0 && chance < 1.0 {
+        // The median is the mean, rounded down or up: at least half of the tail lies from there on.
+        if k <= (n * chance).floor() {
+            return false;
+        }
+        // The first term alone is a part of the tail.
+        if binomial_term(trials, hits, chance.ln(), (-chance).ln_1p()) >= limit {
+            return false;
+        }
+    }
+    binomial_tail(trials, hits, chance) < limit
 }
 
 /// Two-sided 95 % quantile of the normal distribution.

@@ -3,13 +3,16 @@
 //! The triggers are put in a table of two by two, C or not against followed or not, and Fisher's exact test asks whether C matters.
 //! Everything that could be C is paid for. Then the contrast must be clear: a condition that only helps is not told.
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Moment};
 use crate::finding::Finding;
 use crate::pattern::{Condition, DaySet, Kind};
 use crate::score::{fisher_greater, wilson_lower};
 
 use super::link::{Link, Turn};
 use super::pair;
+use table::{Table, TriggerTable};
+
+mod table;
 
 /// Smallest share of the triggers followed while the condition holds …
 const HOLDS: f64 = 0.6;
@@ -28,9 +31,6 @@ const MAX_CHANGES_A_DAY: usize = 12;
 
 /// A state is a condition once it has been held for so long, in microseconds: what has just been reached is a trigger of its own.
 const HELD: i64 = super::screen::LONGEST * 1_000_000;
-
-/// Triggers followed and triggers, while it holds and while it does not.
-type Table = ((u32, u32), (u32, u32));
 
 /// What could be a condition in this home.
 #[derive(Debug)]
@@ -74,111 +74,134 @@ impl Conditions {
     }
 }
 
-/// The condition under which a pair holds, where there is one.
-pub fn split(evidence: &Evidence, link: &Link, conditions: &Conditions) -> Option<Finding> {
-    let turns = link.lived();
-    let worth = link.p_value <= WORTH_A_LOOK && link.share() <= NEARLY_ALWAYS;
-    if !worth || link.is_timer() || turns.len() < 2 * MIN_SIDE as usize {
-        return None;
-    }
-    let mut best: Option<(f64, Condition, Vec<bool>)> = None;
-    let mut consider = |holds: Vec<bool>, condition: &dyn Fn() -> Condition| {
-        let table = table(link, turns, &holds);
+/// The conditions under which pairs hold, in the order of the pairs; most have none.
+pub fn split(evidence: &Evidence, links: &[Link], conditions: &Conditions) -> Vec<Finding> {
+    let worth: Vec<&Link> = links.iter().filter(|link| is_worth_it(link)).collect();
+    let table = TriggerTable::new(&worth);
+    let mut best: Vec<Option<(f64, Which)>> = vec![None; worth.len()];
+    let mut consider = |place: usize, which: Which, table: Table| {
         if is_clear(table) {
             let p_value = fisher_greater(table.0, table.1) * conditions.len() as f64;
-            if best.as_ref().is_none_or(|(least, ..)| p_value < *least) {
-                best = Some((p_value, condition(), holds));
+            if best[place].is_none_or(|(least, _)| p_value < least) {
+                best[place] = Some((p_value, which));
             }
         }
     };
-    let dark: Vec<bool> = turns
-        .iter()
-        .map(|turn| evidence.place.is_dark(turn.at.at))
-        .collect();
-    let weekday: Vec<bool> = turns
-        .iter()
-        .map(|turn| DaySet::WEEKDAY.contains(turn.at.day()))
-        .collect();
-    let opposite = |holds: &[bool]| holds.iter().map(|holds| !holds).collect();
-    consider(opposite(&dark), &|| Condition::Light);
-    consider(opposite(&weekday), &|| Condition::Weekend);
-    consider(dark, &|| Condition::Dark);
-    consider(weekday, &|| Condition::Weekday);
-    let ends = (
-        evidence.series[link.from].entity,
-        evidence.series[link.to].entity,
-    );
+    let dark = table.bits(|at| evidence.place.is_dark(at.at));
+    let weekday = table.bits(|at| DaySet::WEEKDAY.contains(at.day()));
+    for place in 0..worth.len() {
+        let by_sun = table.count(place, &dark);
+        let by_day = table.count(place, &weekday);
+        consider(place, Which::Dark(false), (by_sun.1, by_sun.0));
+        consider(place, Which::Weekday(false), (by_day.1, by_day.0));
+        consider(place, Which::Dark(true), by_sun);
+        consider(place, Which::Weekday(true), by_day);
+    }
     for of_entity in conditions.states.chunk_by(|one, other| one.0 == other.0) {
         let entity = of_entity[0].0;
-        if evidence.related(entity, ends.0) || evidence.related(entity, ends.1) {
-            continue;
-        }
         let facts = &evidence.facts[entity];
-        let held: Vec<Option<u16>> = turns
-            .iter()
-            .map(|turn| facts.has_held(turn.at.at, HELD))
-            .collect();
-        for &(_, state) in of_entity {
-            let holds = held.iter().map(|held| *held == Some(state)).collect();
-            consider(holds, &|| Condition::State {
-                entity: facts.id.clone(),
-                state: facts.states[usize::from(state)].clone(),
-            });
+        let held = table.held(&facts.steps, facts.states.len(), of_entity.len());
+        for (place, link) in worth.iter().enumerate() {
+            let end = |series: usize| evidence.series[series].entity;
+            if evidence.related(entity, end(link.from)) || evidence.related(entity, end(link.to)) {
+                continue;
+            }
+            for (&(_, state), held) in of_entity.iter().zip(&held) {
+                consider(place, Which::State(entity, state), table.count(place, held));
+            }
         }
     }
     for &entity in &conditions.numbers {
-        by_number(evidence, entity, turns, &mut consider);
+        let values = table.values(&evidence.facts[entity].samples);
+        for place in 0..worth.len() {
+            by_number(&table, place, &values, |threshold, above, table| {
+                consider(place, Which::Number(entity, threshold, above), table);
+            });
+        }
     }
-    let (p_value, condition, holds) = best?;
-    Some(finding(link, p_value, condition, &holds))
+    let found = worth.iter().zip(best);
+    found
+        .filter_map(|(link, best)| {
+            let (p_value, which) = best?;
+            Some(finding(evidence, link, p_value, which))
+        })
+        .collect()
+}
+
+fn is_worth_it(link: &Link) -> bool {
+    link.p_value <= WORTH_A_LOOK
+        && link.share() <= NEARLY_ALWAYS
+        && !link.is_timer()
+        && link.lived().len() >= 2 * MIN_SIDE as usize
+}
+
+/// A condition, in the miner's own words.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    Dark(bool),
+    Weekday(bool),
+    State(usize, u16),
+    Number(usize, f32, bool),
+}
+
+impl Which {
+    fn holds(self, evidence: &Evidence, at: Moment) -> bool {
+        match self {
+            Self::Dark(dark) => evidence.place.is_dark(at.at) == dark,
+            Self::Weekday(weekday) => DaySet::WEEKDAY.contains(at.day()) == weekday,
+            Self::State(entity, state) => {
+                evidence.facts[entity].has_held(at.at, HELD) == Some(state)
+            }
+            Self::Number(entity, threshold, above) => evidence.facts[entity]
+                .value_at(at.at)
+                .is_some_and(|value| (value > threshold) == above),
+        }
+    }
+
+    fn told(self, evidence: &Evidence) -> Condition {
+        match self {
+            Self::Dark(true) => Condition::Dark,
+            Self::Dark(false) => Condition::Light,
+            Self::Weekday(true) => Condition::Weekday,
+            Self::Weekday(false) => Condition::Weekend,
+            Self::State(entity, state) => {
+                let facts = &evidence.facts[entity];
+                Condition::State {
+                    entity: facts.id.clone(),
+                    state: facts.states[usize::from(state)].clone(),
+                }
+            }
+            Self::Number(entity, threshold, above) => {
+                let limit = Some(f64::from(threshold));
+                Condition::Numeric {
+                    entity: evidence.facts[entity].id.clone(),
+                    above: limit.filter(|_| above),
+                    below: limit.filter(|_| !above),
+                }
+            }
+        }
+    }
 }
 
 fn by_number(
-    evidence: &Evidence,
-    entity: usize,
-    turns: &[Turn],
-    consider: &mut impl FnMut(Vec<bool>, &dyn Fn() -> Condition),
+    table: &TriggerTable<'_>,
+    place: usize,
+    values: &[Option<f32>],
+    mut consider: impl FnMut(f32, bool, Table),
 ) {
-    let facts = &evidence.facts[entity];
-    let values: Vec<Option<f32>> = turns
-        .iter()
-        .map(|turn| facts.value_at(turn.at.at))
-        .collect();
+    let values = &values[table.lived(place)];
     let mut sorted: Vec<f32> = values.iter().flatten().copied().collect();
-    if sorted.len() < turns.len() / 2 {
+    if sorted.len() < values.len() / 2 {
         return;
     }
     sorted.sort_unstable_by(f32::total_cmp);
     for quantile in QUANTILES {
         let threshold = sorted[(quantile * (sorted.len() - 1) as f64) as usize];
-        let side = |above: bool| {
-            values
-                .iter()
-                .map(|value| value.is_some_and(|value| (value > threshold) == above))
-                .collect::<Vec<bool>>()
-        };
-        let limit = f64::from(threshold);
-        consider(side(true), &|| Condition::Numeric {
-            entity: facts.id.clone(),
-            above: Some(limit),
-            below: None,
-        });
-        consider(side(false), &|| Condition::Numeric {
-            entity: facts.id.clone(),
-            above: None,
-            below: Some(limit),
-        });
+        for above in [true, false] {
+            let holds = |value: Option<f32>| value.is_some_and(|value| (value > threshold) == above);
+            consider(threshold, above, table.count_values(place, values, holds));
+        }
     }
-}
-
-fn table(link: &Link, turns: &[Turn], holds: &[bool]) -> Table {
-    let mut table = ((0, 0), (0, 0));
-    for (turn, &holds) in turns.iter().zip(holds) {
-        let side = if holds { &mut table.0 } else { &mut table.1 };
-        side.0 += u32::from(link.is_hit(turn));
-        side.1 += 1;
-    }
-    table
 }
 
 fn is_clear(((hits, trials), (other_hits, other_trials)): Table) -> bool {
@@ -190,28 +213,25 @@ fn is_clear(((hits, trials), (other_hits, other_trials)): Table) -> bool {
         && share(other_hits, other_trials) <= HOLDS_NOT
 }
 
-fn finding(link: &Link, p_value: f64, condition: Condition, holds: &[bool]) -> Finding {
+fn finding(evidence: &Evidence, link: &Link, p_value: f64, which: Which) -> Finding {
     let mut finding = pair::finding(link);
     finding.kind = Kind::Conditional;
     finding.p_value = link.p_value.max(p_value.min(1.0));
-    let due = || link.lived().iter().zip(holds).filter(|(_, holds)| **holds);
-    let at = |hit: bool| {
-        due()
-            .filter(|(turn, _)| link.is_hit(turn) == hit)
-            .map(|(turn, _)| turn.at.at)
-            .collect::<Vec<i64>>()
-    };
-    finding.occurrences = at(true);
-    finding.misses = at(false);
-    finding.hits = finding.occurrences.len() as u32;
-    finding.opportunities = due().count() as u32;
+    let lived = link.lived().iter();
+    let (hit, missed): (Vec<&Turn>, Vec<&Turn>) = lived
+        .filter(|turn| which.holds(evidence, turn.at))
+        .partition(|turn| link.is_hit(turn));
+    finding.hits = hit.len() as u32;
+    finding.opportunities = (hit.len() + missed.len()) as u32;
+    finding.occurrences = hit.iter().map(|turn| turn.at.at).collect();
+    finding.misses = missed.iter().map(|turn| turn.at.at).collect();
     finding.expected =
         link.expected * f64::from(finding.opportunities) / f64::from(link.opportunities.max(1));
-    finding.days = match condition {
-        Condition::Weekday => Some(DaySet::WEEKDAY),
-        Condition::Weekend => Some(DaySet::WEEKEND),
+    finding.days = match which {
+        Which::Weekday(true) => Some(DaySet::WEEKDAY),
+        Which::Weekday(false) => Some(DaySet::WEEKEND),
         _ => None,
     };
-    finding.condition = Some(condition);
+    finding.condition = Some(which.told(evidence));
     finding
 }
