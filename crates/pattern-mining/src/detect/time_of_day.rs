@@ -12,9 +12,11 @@ use crate::finding::{Finding, Found};
 use crate::pattern::{DaySet, Status};
 
 pub use frame::{Frame, Frames};
+use layout::{Choice, Layout};
 use scan::Scan;
 
 mod frame;
+mod layout;
 mod scan;
 mod sweep;
 
@@ -33,72 +35,82 @@ const OTHER_FRAME: f64 = 1e3;
 /// Looks for windows in every series.
 pub fn find(evidence: &Evidence) -> Found {
     let frames = Frames::new(evidence);
+    let choices = choices(&evidence.days);
     let mut found = Found::default();
     for (index, series) in evidence.series.iter().enumerate() {
         if series.effect {
-            found.hypotheses += classes(&evidence.days).count();
+            found.hypotheses += choices.len();
             found
                 .findings
-                .extend(of_series(index, series, evidence, &frames));
+                .extend(of_series(index, series, evidence, &frames, &choices));
         }
     }
     found
 }
 
-/// The day classes that have enough days to be tried.
-fn classes(days: &Days) -> impl Iterator<Item = DaySet> {
-    let enough = move |class: &DaySet| {
-        (0..days.len())
-            .filter(|&day| days.counts(day, *class))
-            .count()
-            >= MIN_DAYS as usize
-    };
+/// The day classes that have enough days to be tried, each with its spans: all of the past, and where it is long enough the recent
+/// and the earlier part.
+fn choices(days: &Days) -> Vec<Vec<Choice>> {
+    let recent = days.len().saturating_sub(RECENT_DAYS)..days.len();
+    let early = 0..days.len().saturating_sub(RECENT_DAYS * 3 / 4);
+    let long = days.len() > RECENT_DAYS * 3 / 2;
     let broad = [DaySet::ALL, DaySet::WEEKDAY, DaySet::WEEKEND];
-    broad
-        .into_iter()
-        .chain((0..7).map(DaySet::single))
-        .filter(enough)
+    let classes = broad.into_iter().chain((0..7).map(DaySet::single));
+    let spans = |class: DaySet| {
+        let mut spans = vec![0..days.len()];
+        if long && class.count() > 1 {
+            spans.extend([recent.clone(), early.clone()]);
+        }
+        spans
+            .into_iter()
+            .map(|span| Choice::new(days, class, span))
+            .collect::<Vec<_>>()
+    };
+    classes
+        .map(spans)
+        .filter(|spans| spans[0].days >= MIN_DAYS as usize)
+        .collect()
 }
 
-fn of_series(index: usize, series: &Series, evidence: &Evidence, frames: &Frames) -> Vec<Finding> {
+fn of_series(
+    index: usize,
+    series: &Series,
+    evidence: &Evidence,
+    frames: &Frames,
+    choices: &[Vec<Choice>],
+) -> Vec<Finding> {
     let days = &evidence.days;
     if series.moments.len() < MIN_DAYS as usize {
         return Vec::new();
     }
-    let all = 0..days.len();
-    let recent = days.len().saturating_sub(RECENT_DAYS)..days.len();
-    let early = 0..days.len().saturating_sub(RECENT_DAYS * 3 / 4);
-    let long = days.len() > RECENT_DAYS * 3 / 2;
     // The clock and all other measures together pay one half each.
     let charge = |number: usize| {
         let halves = if frames.len() > 1 { 2 } else { 1 };
         let measures = if number == 0 { 1 } else { frames.len() - 1 };
         (halves * tried_positions() * measures) as f64
     };
-    let mut laid_out: Vec<Option<Vec<scan::Point>>> = vec![None; frames.len()];
+    let mut laid_out: Vec<Option<Layout>> = frames.iter().map(|_| None).collect();
     let mut findings: Vec<Finding> = Vec::new();
-    for class in classes(days) {
+    for spans in choices {
         let mut candidates: Vec<Finding> = Vec::new();
-        let mut spans = vec![all.clone()];
-        if long && class.count() > 1 {
-            spans.extend([recent.clone(), early.clone()]);
-        }
-        for span in spans.clone() {
-            let ends_early = span.end < days.len();
+        for choice in spans {
+            let whole = choice.span == (0..days.len());
             for (number, frame) in frames.iter().enumerate() {
                 // Other measures than the clock are worth their time only where the clock already shows something, and in the whole.
-                if number > 0 && (class.count() == 1 || span != all) {
+                if number > 0 && (choice.class.count() == 1 || !whole) {
                     break;
                 }
-                let points =
-                    laid_out[number].get_or_insert_with(|| scan::points(series, days, frame));
-                let scan = Scan::new(series, points, days, class, span.clone(), frame);
-                if number == 0 && !scan.is_worth_a_look() {
+                let layout =
+                    laid_out[number].get_or_insert_with(|| Layout::new(series, days, frame));
+                if number == 0 && !scan::is_worth_a_look(layout, choice) {
                     break;
                 }
+                let Some(scan) = Scan::new(series, layout, days, choice, frame) else {
+                    continue;
+                };
                 for (centre, half_width) in scan.shortlist() {
                     if let Some(mut finding) = scan.examine(centre, half_width) {
-                        if ends_early && finding.status != Status::Stopped {
+                        if choice.span.end < days.len() && finding.status != Status::Stopped {
                             continue;
                         }
                         let spans = if number == 0 { spans.len() } else { 1 } as f64;

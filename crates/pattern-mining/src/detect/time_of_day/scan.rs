@@ -7,9 +7,10 @@ use crate::evidence::{Moment, Series};
 use crate::finding::{ClockTime, Finding};
 use crate::life;
 use crate::pattern::{DaySet, Kind, Status};
-use crate::score::{binomial_tail, wilson_lower};
+use crate::score::{binomial_tail, binomial_tail_is_below, wilson_lower};
 
 use super::frame::{Frame, Shifts};
+use super::layout::{Choice, Layout, Point};
 use super::sweep::{Sweep, at_least_one};
 use super::{MIN_DAYS, WINDOWS, apart};
 
@@ -29,7 +30,7 @@ const MIN_ABOVE_CHANCE: f64 = 0.5;
 const MAX_SPREAD: f64 = 0.48;
 
 /// Half width of the neighbourhood that a window is compared with, in minutes.
-const NEIGHBOURHOOD: i64 = 180;
+pub(super) const NEIGHBOURHOOD: i64 = 180;
 /// Minutes on each side of the window whose density is also taken for chance.
 const FLANK: i64 = 60;
 /// Windows above this probability are not worth a closer look; the correction for all windows alone takes them above 1.
@@ -39,99 +40,54 @@ const LATEST_HITS: usize = 12;
 /// Share of the days with a hit in the widest window, from which on a series is worth a look.
 const WORTH_A_SHARE: f64 = 0.35;
 
-/// A change as seen from one day: minutes from its midnight, before it and after its end as far as a neighbourhood reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Point {
-    pub(super) minute: i64,
-    pub(super) day: usize,
-    moment: usize,
-}
-
 pub(super) struct Scan<'a> {
     moments: &'a [Moment],
     days: &'a Days,
-    class: DaySet,
-    span: Range<usize>,
+    choice: &'a Choice,
     shifts: &'a Shifts,
+    layout: &'a Layout,
+    /// Those of the layout's points that lie in the class and the span.
     points: Vec<Point>,
 }
 
-/// All changes of a series in one measure, in order of the minute.
-pub(super) fn points(series: &Series, days: &Days, shifts: &Shifts) -> Vec<Point> {
-    let reach = NEIGHBOURHOOD + 1;
-    let mut points = Vec::with_capacity(series.moments.len() * 3 / 2);
-    for (moment, at) in series.moments.iter().enumerate() {
-        let (day, minute) = (at.day(), at.of_day());
-        // 23:55 is also five minutes before the next day, 00:05 also five minutes after the end of the day before.
-        for (day, minute) in [
-            (day, minute),
-            (day + 1, minute - MINUTES_PER_DAY),
-            (day - 1, minute + MINUTES_PER_DAY),
-        ] {
-            let Some(day) = days.index(day) else {
-                continue;
-            };
-            let minute = minute - shifts.by_day[day];
-            if minute >= -reach && minute < MINUTES_PER_DAY + reach {
-                points.push(Point {
-                    minute,
-                    day,
-                    moment,
-                });
-            }
-        }
-    }
-    points.sort_unstable();
-    points
+/// Whether any window of the choice could pass, as a look at the widest ones tells.
+pub(super) fn is_worth_a_look(layout: &Layout, choice: &Choice) -> bool {
+    let enough = f64::from(MIN_DAYS).max(WORTH_A_SHARE * choice.days as f64);
+    layout.reaches(choice, enough)
+}
+
+/// Days that a window must have at least to be looked at closer.
+fn enough(choice: &Choice) -> f64 {
+    f64::from(MIN_DAYS).max(MIN_SHARE * (choice.days as f64 - 2.0))
 }
 
 impl<'a> Scan<'a> {
-    /// Those of a series' points that lie in the class and the span.
+    /// A scan of what lies in the class and the span; none where no window has days enough.
     pub(super) fn new(
         series: &'a Series,
-        all: &[Point],
+        layout: &'a Layout,
         days: &'a Days,
-        class: DaySet,
-        span: Range<usize>,
+        choice: &'a Choice,
         shifts: &'a Shifts,
-    ) -> Self {
-        let counts: Vec<bool> = (0..days.len())
-            .map(|day| span.contains(&day) && days.counts(day, class))
-            .collect();
-        let points = all.iter().filter(|point| counts[point.day]);
-        Self {
+    ) -> Option<Self> {
+        if !layout.reaches(choice, enough(choice)) {
+            return None;
+        }
+        let inside = layout.points.iter().filter(|point| choice.contains(point));
+        Some(Self {
             moments: &series.moments,
             days,
-            class,
-            span,
+            choice,
             shifts,
-            points: points.copied().collect(),
-        }
-    }
-
-    /// Whether any window could pass, as a look at the widest ones tells.
-    pub(super) fn is_worth_a_look(&self) -> bool {
-        let days = self.days_of_class();
-        let enough = f64::from(MIN_DAYS).max(WORTH_A_SHARE * days as f64);
-        let (half_width, step) = WINDOWS[WINDOWS.len() - 1];
-        let mut window = Sweep::new(&self.points, self.days.len(), half_width);
-        (0..MINUTES_PER_DAY).step_by(step as usize).any(|centre| {
-            window.move_to(centre);
-            f64::from(window.days) >= enough
+            layout,
+            points: inside.copied().collect(),
         })
-    }
-
-    fn days_of_class(&self) -> usize {
-        self.span
-            .clone()
-            .filter(|&day| self.days.counts(day, self.class))
-            .count()
     }
 
     /// Points within `from..=until` minutes.
     fn between(&self, from: i64, until: i64) -> &[Point] {
-        let start = self.points.partition_point(|point| point.minute < from);
-        let end = self.points.partition_point(|point| point.minute <= until);
+        let start = self.points.partition_point(|point| i64::from(point.minute) < from);
+        let end = self.points.partition_point(|point| i64::from(point.minute) <= until);
         &self.points[start..end]
     }
 
@@ -140,33 +96,34 @@ impl<'a> Scan<'a> {
         range
             .filter(|&day| {
                 self.days
-                    .could_happen(day, self.class, minute + self.shifts.by_day[day])
+                    .could_happen(day, self.choice.class, minute + self.shifts.by_day[day])
             })
             .collect()
     }
 
     /// Windows that are better than chance at first sight: against an even spread over the neighbourhood.
     pub(super) fn shortlist(&self) -> Vec<(i64, i64)> {
-        let mut worth = Vec::new();
-        let enough = f64::from(MIN_DAYS).max(MIN_SHARE * (self.days_of_class() as f64 - 2.0));
-        for (half_width, step) in WINDOWS {
-            let share = (2 * half_width + 1) as f64 / (2 * NEIGHBOURHOOD + 1) as f64;
-            let mut window = Sweep::new(&self.points, self.days.len(), half_width);
-            let mut around = Sweep::new(&self.points, self.days.len(), NEIGHBOURHOOD);
-            for centre in (0..MINUTES_PER_DAY).step_by(step as usize) {
-                window.move_to(centre);
-                if f64::from(window.days) < enough {
-                    continue;
-                }
-                around.move_to(centre);
-                let expected = around.expected(share);
-                let chance = expected / f64::from(around.days);
-                if binomial_tail(around.days, window.days, chance) < WORTH_A_LOOK {
-                    worth.push((centre, half_width));
-                }
-            }
+        let enough = enough(self.choice);
+        // By centre and width, so that one pass serves the neighbourhoods of all widths.
+        let mut windows: Vec<(i64, usize, u32)> = Vec::new();
+        for width in 0..WINDOWS.len() {
+            let days = self.layout.days(width, self.choice);
+            let many = days.filter(|&(_, days)| f64::from(days) >= enough);
+            windows.extend(many.map(|(centre, days)| (centre, width, days)));
         }
-        worth
+        windows.sort_unstable();
+        let mut around = Sweep::new(&self.points, self.days.len(), NEIGHBOURHOOD);
+        windows.retain(|&(centre, width, days)| {
+            around.move_to(centre);
+            let share = (2 * WINDOWS[width].0 + 1) as f64 / (2 * NEIGHBOURHOOD + 1) as f64;
+            let chance = around.expected(share) / f64::from(around.days);
+            binomial_tail_is_below(WORTH_A_LOOK, around.days, days, chance)
+        });
+        windows.sort_unstable_by_key(|&(centre, width, _)| (width, centre));
+        let windows = windows.into_iter();
+        windows
+            .map(|(centre, width, _)| (centre, WINDOWS[width].0))
+            .collect()
     }
 
     /// The full test of one window. `None` where it fails; the p-value of what passes is not yet corrected for the scan.
@@ -174,10 +131,10 @@ impl<'a> Scan<'a> {
         let inside = self.between(centre - half_width, centre + half_width);
         let hit_points = one_a_day(inside, centre);
         let hits = hit_points.len() as u32;
-        let possible = self.possible(centre, self.span.clone());
+        let possible = self.possible(centre, self.choice.span.clone());
         let opportunities = (possible.len() as u32).max(hits);
         let share = f64::from(hits) / f64::from(opportunities);
-        let (least, lower) = if self.class.count() == 1 {
+        let (least, lower) = if self.choice.class.count() == 1 {
             (MIN_SHARE_SINGLE, MIN_SHARE_LOWER_SINGLE)
         } else {
             (MIN_SHARE, MIN_SHARE_LOWER)
@@ -198,16 +155,16 @@ impl<'a> Scan<'a> {
         if spread > MAX_SPREAD * half_width as f64 {
             return None;
         }
-        let hit_days: Vec<usize> = hit_points.iter().map(|point| point.day).collect();
+        let hit_days: Vec<usize> = hit_points.iter().map(|point| usize::from(point.day)).collect();
         let mut finding = Finding::new(Kind::TimeOfDay, Vec::new());
         finding.p_value = p_value;
         finding.hits = hits;
         finding.opportunities = opportunities;
         finding.expected = expected;
-        finding.days = Some(self.class);
+        finding.days = Some(self.choice.class);
         finding.occurrences = hit_points
             .iter()
-            .map(|point| self.moments[point.moment].at)
+            .map(|point| self.moments[point.moment as usize].at)
             .collect();
         finding.misses = self.missed(&possible, &hit_days, centre);
         finding.status = self.status(&hit_days, centre);
@@ -241,7 +198,7 @@ impl<'a> Scan<'a> {
         let mut by_day = vec![0_u32; self.days.len()];
         let around = self.between(centre - NEIGHBOURHOOD, centre + NEIGHBOURHOOD);
         for point in around {
-            by_day[point.day] += 1;
+            by_day[usize::from(point.day)] += 1;
         }
         let chance = self.chance(centre, half_width, around.len());
         let active = by_day.iter().filter(|&&changes| changes > 0).count() as u32;
@@ -297,17 +254,17 @@ impl<'a> Scan<'a> {
     /// Where the habit is now, and how far it strays.
     fn now(&self, hits: &[Point]) -> (i64, f64) {
         let latest = &hits[hits.len().saturating_sub(LATEST_HITS)..];
-        let mut minutes: Vec<i64> = latest.iter().map(|point| point.minute).collect();
+        let mut minutes: Vec<i64> = latest.iter().map(|point| i64::from(point.minute)).collect();
         minutes.sort_unstable();
         let middle = minutes[minutes.len() / 2];
-        let mean = hits.iter().map(|point| point.minute as f64).sum::<f64>() / hits.len() as f64;
+        let mean = hits.iter().map(|point| f64::from(point.minute)).sum::<f64>() / hits.len() as f64;
         let variance = hits
             .iter()
-            .map(|point| (point.minute as f64 - mean).powi(2))
+            .map(|point| (f64::from(point.minute) - mean).powi(2))
             .sum::<f64>()
             / hits.len() as f64;
         // A habit of certain days keeps to the day that its window was counted on, even where its middle lies past midnight.
-        let minute = if self.class == DaySet::ALL {
+        let minute = if self.choice.class == DaySet::ALL {
             middle
         } else {
             middle.clamp(0, MINUTES_PER_DAY - 1)
@@ -319,7 +276,7 @@ impl<'a> Scan<'a> {
 /// The point of each day that lies nearest to the centre, by day.
 fn one_a_day(points: &[Point], centre: i64) -> Vec<Point> {
     let mut nearest: Vec<Point> = points.to_vec();
-    nearest.sort_unstable_by_key(|point| (point.day, (point.minute - centre).abs()));
+    nearest.sort_unstable_by_key(|point| (point.day, (i64::from(point.minute) - centre).abs()));
     nearest.dedup_by_key(|point| point.day);
     nearest
 }

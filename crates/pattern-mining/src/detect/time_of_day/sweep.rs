@@ -1,6 +1,6 @@
 //! Counting days in a window that moves around the clock, in one pass over the points.
 
-use super::scan::Point;
+use super::layout::Point;
 
 /// Bound on the probability that at least one of so many changes falls into the window: their expected number there. It holds
 /// however they hang together, also for what runs in a regular cycle and so spreads more evenly than independent changes would.
@@ -39,16 +39,16 @@ impl<'a> Sweep<'a> {
         while let Some(point) = self
             .points
             .get(self.end)
-            .filter(|point| point.minute <= centre + self.half_width)
+            .filter(|point| i64::from(point.minute) <= centre + self.half_width)
         {
-            self.change(point.day, 1);
+            self.change(usize::from(point.day), 1);
             self.end += 1;
         }
         while let Some(point) = self.points[..self.end]
             .get(self.start)
-            .filter(|point| point.minute < centre - self.half_width)
+            .filter(|point| i64::from(point.minute) < centre - self.half_width)
         {
-            self.change(point.day, -1);
+            self.change(usize::from(point.day), -1);
             self.start += 1;
         }
     }
