@@ -152,7 +152,7 @@ impl Evidence {
         for facts in &mut facts {
             facts.samples.sort_by_key(|&(at, _)| at);
         }
-        left_out.add(Reason::Echo, echo::silence(&mut facts));
+        left_out.add(Reason::Echo, echo::silence(&mut facts, records()));
         let moments: Vec<Vec<Vec<Moment>>> = facts
             .iter()
             .map(|facts| moments_of(facts, &mut clock))

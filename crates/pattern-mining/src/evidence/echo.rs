@@ -2,11 +2,14 @@
 //!
 //! A person needs more than a second, and sometimes does not. What follows nearly always, and within a second, is a machine's.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use common::entity::domain_of;
+use foldhash::fast::FixedState;
 
 use crate::evidence::Facts;
+use crate::report::Reason;
+use crate::timeline::{EVIDENCE, Record};
 
 /// An echo comes within this many microseconds.
 const ECHO_WITHIN: i64 = 1_200_000;
@@ -15,33 +18,36 @@ const ECHO_SHARE: f64 = 0.8;
 /// Fewest echoes.
 const MIN_ECHOES: u32 = 6;
 
-/// A change to a state: entity and number of the state.
-type Change = (u32, u16);
+/// A change of one entity to one of its states.
+#[derive(Debug, Clone, Copy)]
+struct Action {
+    at: i64,
+    entity: u32,
+    /// Number of the entity and state among all of them.
+    change: u32,
+}
 
-/// Takes the evidence from changes that are echoes; returns how many. What an automation did has echoes too.
-pub(super) fn silence(facts: &mut [Facts]) -> u64 {
-    let mut actions: Vec<(i64, Change)> = Vec::new();
-    let mut totals: HashMap<Change, u32> = HashMap::new();
-    for (entity, facts) in facts.iter().enumerate() {
-        for step in facts
-            .steps
-            .iter()
-            .filter(|step| step.evidence || step.automated)
-        {
-            let change = (entity as u32, step.state);
-            actions.push((step.at, change));
-            *totals.entry(change).or_default() += 1;
-        }
+/// How often one change was close to another.
+type Counts = HashMap<(u32, u32), u32, FixedState>;
+
+/// Takes the evidence from changes that are echoes; returns how many. What an automation did has echoes too. `records` are in time
+/// order and those that the entities' steps were made of.
+pub(super) fn silence<'a>(facts: &mut [Facts], records: impl Iterator<Item = &'a Record>) -> u64 {
+    let first_change = numbers(facts);
+    let actions = actions(records, &first_change);
+    let mut totals = vec![0_u32; first_change[facts.len()] as usize];
+    for action in &actions {
+        totals[action.change as usize] += 1;
     }
-    actions.sort_unstable();
-    let mut echoes: HashMap<(Change, Change), u32> = HashMap::new();
+    let mut echoes = Counts::default();
     each_close(&actions, |first, second| {
-        *echoes.entry((first.1, second.1)).or_default() += 1;
+        *echoes.entry((first.change, second.change)).or_default() += 1;
     });
-    echoes.retain(|(first, second), count| {
-        let (one, other) = (&facts[first.0 as usize], &facts[second.0 as usize]);
-        let often =
-            *count >= MIN_ECHOES && f64::from(*count) >= ECHO_SHARE * f64::from(totals[first]);
+    let entity = |change: u32| first_change.partition_point(|&first| first <= change) - 1;
+    echoes.retain(|&(first, second), count| {
+        let (one, other) = (&facts[entity(first)], &facts[entity(second)]);
+        let total = totals[first as usize];
+        let often = *count >= MIN_ECHOES && f64::from(*count) >= ECHO_SHARE * f64::from(total);
         is_one_device(one, other) || (often && !is_scene(one, other))
     });
     if echoes.is_empty() {
@@ -49,8 +55,8 @@ pub(super) fn silence(facts: &mut [Facts]) -> u64 {
     }
     let mut silenced: Vec<(u32, i64)> = Vec::new();
     each_close(&actions, |first, second| {
-        if echoes.contains_key(&(first.1, second.1)) {
-            silenced.push((second.1.0, second.0));
+        if echoes.contains_key(&(first.change, second.change)) {
+            silenced.push((second.entity, second.at));
         }
     });
     silenced.sort_unstable();
@@ -67,6 +73,33 @@ pub(super) fn silence(facts: &mut [Facts]) -> u64 {
     count
 }
 
+/// The number of each entity's first change, and behind the last entity the number of all.
+fn numbers(facts: &[Facts]) -> Vec<u32> {
+    let mut first = 0;
+    let mut numbers = vec![0];
+    numbers.extend(facts.iter().map(|facts| {
+        first += facts.states.len() as u32;
+        first
+    }));
+    numbers
+}
+
+/// What people, devices and automations did, in time order; at one instant in order of the change.
+fn actions<'a>(records: impl Iterator<Item = &'a Record>, first_change: &[u32]) -> Vec<Action> {
+    let mut actions: Vec<Action> = records
+        .filter(|record| record.why == EVIDENCE || record.why == Reason::Automation as u8)
+        .map(|record| Action {
+            at: record.at,
+            entity: record.entity,
+            change: first_change[record.entity as usize] + u32::from(record.state),
+        })
+        .collect();
+    for instant in actions.chunk_by_mut(|one, other| one.at == other.at) {
+        instant.sort_unstable_by_key(|action| action.change);
+    }
+    actions
+}
+
 fn is_one_device(one: &Facts, other: &Facts) -> bool {
     one.device.is_some() && one.device == other.device
 }
@@ -80,20 +113,16 @@ fn is_scene(one: &Facts, other: &Facts) -> bool {
 }
 
 /// Every pair of changes of two entities that lie close enough, in order.
-fn each_close(actions: &[(i64, Change)], mut see: impl FnMut(&(i64, Change), &(i64, Change))) {
-    let mut recent: VecDeque<&(i64, Change)> = VecDeque::new();
-    for action in actions {
-        while recent
-            .front()
-            .is_some_and(|first| action.0 - first.0 > ECHO_WITHIN)
-        {
-            recent.pop_front();
+fn each_close(actions: &[Action], mut see: impl FnMut(&Action, &Action)) {
+    let mut oldest = 0;
+    for (place, action) in actions.iter().enumerate() {
+        while action.at - actions[oldest].at > ECHO_WITHIN {
+            oldest += 1;
         }
-        for first in &recent {
-            if first.1.0 != action.1.0 {
+        for first in &actions[oldest..place] {
+            if first.entity != action.entity {
                 see(first, action);
             }
         }
-        recent.push_back(action);
     }
 }
