@@ -283,7 +283,9 @@ impl Timeline {
                 Err(Text::Number(value)) => {
                     self.left_out.add(Reason::Numeric, 1);
                     entity.numeric = true;
-                    if at.saturating_sub(entity.sampled) >= SAMPLE_EVERY || at < entity.sampled {
+                    let due =
+                        at.saturating_sub(entity.sampled) >= SAMPLE_EVERY || at < entity.sampled;
+                    if due && value.is_finite() {
                         entity.sampled = at;
                         self.samples.push(Sample {
                             at,

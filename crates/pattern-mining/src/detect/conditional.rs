@@ -189,18 +189,27 @@ fn by_number(
     values: &[Option<f32>],
     mut consider: impl FnMut(f32, bool, Table),
 ) {
-    let values = &values[table.lived(place)];
-    let mut sorted: Vec<f32> = values.iter().flatten().copied().collect();
-    if sorted.len() < values.len() / 2 {
+    let measured = table.measured(place, values);
+    if measured.is_empty() || measured.len() < table.lived(place).len() / 2 {
         return;
     }
-    sorted.sort_unstable_by(f32::total_cmp);
+    let mut hits_below = vec![0];
+    let mut hits = 0;
+    hits_below.extend(measured.iter().map(|&(_, hit)| {
+        hits += u32::from(hit);
+        hits
+    }));
     for quantile in QUANTILES {
-        let threshold = sorted[(quantile * (sorted.len() - 1) as f64) as usize];
-        for above in [true, false] {
-            let holds = |value: Option<f32>| value.is_some_and(|value| (value > threshold) == above);
-            consider(threshold, above, table.count_values(place, values, holds));
-        }
+        let threshold = measured[(quantile * (measured.len() - 1) as f64) as usize].0;
+        let below = measured.partition_point(|&(value, _)| value <= threshold);
+        let (low, all) = (below as u32, measured.len() as u32);
+        let above = (hits - hits_below[below], all - low);
+        consider(threshold, true, table.table(place, above));
+        consider(
+            threshold,
+            false,
+            table.table(place, (hits_below[below], low)),
+        );
     }
 }
 

@@ -22,11 +22,9 @@ const PLAYER_BITS: u32 = MAX_SERIES.next_power_of_two().ilog2();
 /// Standard deviations above chance from which on a pair is tested exactly.
 const DEVIATIONS: f64 = 3.0;
 
-/// How often one followed the other.
+/// How often one followed the other. An entity has at most sixty changes a day and a run looks 400 days back, so they have room.
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
-    /// Number of the last trigger that was credited.
-    credited: u32,
     short: u16,
     long: u16,
 }
@@ -101,7 +99,6 @@ fn players(evidence: &Evidence) -> Vec<usize> {
 /// For each effect, how often it followed each trigger.
 fn count(evidence: &Evidence, players: &[usize]) -> Vec<Count> {
     let width = players.len();
-    let mut counts = vec![Count::default(); width * width];
     // Instant and player in one number, which is quick to put in order: a run looks back less than 2^46 microseconds.
     let start = evidence.span.0;
     let mut actions: Vec<u64> = Vec::new();
@@ -112,41 +109,52 @@ fn count(evidence: &Evidence, players: &[usize]) -> Vec<Count> {
         );
     }
     actions.sort_unstable();
-    let mut recent: VecDeque<(i64, u32, u32)> = VecDeque::new();
-    let mut times = vec![0_u32; width];
+    let mut counts = vec![Count::default(); width * width];
+    let mut recent: VecDeque<Recent> = VecDeque::new();
+    let mut seen = vec![i64::MIN; width];
+    let mut latest = vec![i64::MIN; width];
     for action in actions {
         let at = (action >> PLAYER_BITS) as i64;
-        let player = (action % (1 << PLAYER_BITS)) as u32;
+        let player = (action % (1 << PLAYER_BITS)) as usize;
         while recent
             .front()
-            .is_some_and(|first| at - first.0 > LONGEST * 1_000_000)
+            .is_some_and(|first| at - first.at > LONGEST * 1_000_000)
         {
             recent.pop_front();
         }
-        let series = &evidence.series[players[player as usize]];
+        let series = &evidence.series[players[player]];
         if series.effect {
-            let counts = &mut counts[player as usize * width..][..width];
-            for &(when, trigger, number) in &recent {
+            let counts = &mut counts[player * width..][..width];
+            // What happened before the effect's last time was credited then.
+            let before = std::mem::replace(&mut seen[player], at);
+            for trigger in recent.iter().rev() {
+                if trigger.at < before {
+                    break;
+                }
                 // Only the latest of each trigger is credited.
-                if number != times[trigger as usize] || at == when {
+                if trigger.at == at || trigger.at != latest[trigger.player as usize] {
                     continue;
                 }
-                let count = &mut counts[trigger as usize];
-                if count.credited != number {
-                    count.credited = number;
-                    count.long = count.long.saturating_add(1);
-                    if at - when <= SHORT * 1_000_000 {
-                        count.short = count.short.saturating_add(1);
-                    }
-                }
+                let count = &mut counts[trigger.player as usize];
+                count.long = count.long.saturating_add(1);
+                count.short = count
+                    .short
+                    .saturating_add(u16::from(at - trigger.at <= SHORT * 1_000_000));
             }
         }
         if series.trigger {
-            times[player as usize] += 1;
-            recent.push_back((at, player, times[player as usize]));
+            latest[player] = at;
+            let player = player as u32;
+            recent.push_back(Recent { at, player });
         }
     }
     counts
+}
+
+/// Something that happened in the last ten minutes.
+struct Recent {
+    at: i64,
+    player: u32,
 }
 
 /// When a series happens, hour by hour.

@@ -31,8 +31,10 @@ struct Row<'a> {
 /// The triggers of the pairs.
 pub(super) struct TriggerTable<'a> {
     rows: Vec<Row<'a>>,
-    /// Every trigger and its bit, in time order.
-    triggers: Vec<(Moment, u32)>,
+    /// Every trigger, in time order, …
+    triggers: Vec<Moment>,
+    /// … and its bit.
+    places: Vec<u32>,
     words: usize,
 }
 
@@ -67,9 +69,11 @@ impl<'a> TriggerTable<'a> {
             });
         }
         triggers.sort_unstable_by_key(|&(moment, bit)| (moment.at, bit));
+        let (triggers, places) = triggers.into_iter().unzip();
         Self {
             rows,
             triggers,
+            places,
             words,
         }
     }
@@ -84,7 +88,7 @@ impl<'a> TriggerTable<'a> {
     /// The triggers at which something holds.
     pub(super) fn bits(&self, holds: impl Fn(Moment) -> bool) -> Bits {
         let mut bits = vec![0; self.words];
-        for &(moment, bit) in &self.triggers {
+        for (&moment, &bit) in self.triggers.iter().zip(&self.places) {
             if holds(moment) {
                 set(&mut bits, bit as usize);
             }
@@ -96,17 +100,19 @@ impl<'a> TriggerTable<'a> {
     pub(super) fn held(&self, steps: &[Step], known: usize, states: usize) -> Vec<Bits> {
         let mut held = vec![vec![0; self.words]; states];
         let mut next = 0;
-        for &(Moment { at, .. }, bit) in &self.triggers {
-            while steps.get(next).is_some_and(|step| step.at <= at) {
-                next += 1;
-            }
-            let Some(step) = steps[..next].last() else {
-                continue;
-            };
+        for (place, step) in steps.iter().enumerate() {
             let state = usize::from(step.state);
-            if state < known.min(states) && at - step.at >= HELD {
+            let until = steps.get(place + 1).map_or(i64::MAX, |step| step.at);
+            let since = step.at + HELD;
+            if state >= known.min(states) || until <= since {
+                continue;
+            }
+            next += ahead(&self.triggers[next..], since);
+            let end = next + ahead(&self.triggers[next..], until);
+            for &bit in &self.places[next..end] {
                 set(&mut held[state], bit as usize);
             }
+            next = end;
         }
         held
     }
@@ -115,7 +121,7 @@ impl<'a> TriggerTable<'a> {
     pub(super) fn values(&self, samples: &[(i64, f32)]) -> Vec<Option<f32>> {
         let mut values = vec![None; self.words * 64];
         let mut next = 0;
-        for &(Moment { at, .. }, bit) in &self.triggers {
+        for (&Moment { at, .. }, &bit) in self.triggers.iter().zip(&self.places) {
             while samples.get(next).is_some_and(|sample| sample.0 <= at) {
                 next += 1;
             }
@@ -136,22 +142,21 @@ impl<'a> TriggerTable<'a> {
         row.table(inside)
     }
 
-    /// The same, of a measurement at the triggers within the pair's life.
-    pub(super) fn count_values(
-        &self,
-        place: usize,
-        values: &[Option<f32>],
-        holds: impl Fn(Option<f32>) -> bool,
-    ) -> Table {
-        let row = &self.rows[place];
-        let mut inside = (0, 0);
-        for (&value, turn) in values.iter().zip(row.link.lived()) {
-            if holds(value) {
-                inside.0 += u32::from(row.link.is_hit(turn));
-                inside.1 += 1;
-            }
-        }
-        row.table(inside)
+    /// The measurements at the triggers of a pair, from the lowest on, each with whether the trigger was followed.
+    pub(super) fn measured(&self, place: usize, values: &[Option<f32>]) -> Vec<(f32, bool)> {
+        let link = self.rows[place].link;
+        let values = &values[self.lived(place)];
+        let turns = values.iter().zip(link.lived());
+        let mut measured: Vec<(f32, bool)> = turns
+            .filter_map(|(value, turn)| Some(((*value)?, link.is_hit(turn))))
+            .collect();
+        measured.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        measured
+    }
+
+    /// The table of two by two of a pair of which it is known how it goes while something holds.
+    pub(super) fn table(&self, place: usize, inside: (u32, u32)) -> Table {
+        self.rows[place].table(inside)
     }
 }
 
@@ -161,6 +166,20 @@ impl Row<'_> {
         let all = (self.link.hits, self.link.lived().len() as u32);
         (inside, (all.0 - inside.0, all.1 - inside.1))
     }
+}
+
+/// How many triggers come before an instant; the answer is looked for near the front.
+fn ahead(triggers: &[Moment], at: i64) -> usize {
+    let mut reach = 1;
+    while triggers
+        .get(reach - 1)
+        .is_some_and(|trigger| trigger.at < at)
+    {
+        reach *= 2;
+    }
+    let known = reach / 2;
+    let near = &triggers[known..triggers.len().min(reach)];
+    known + near.partition_point(|trigger| trigger.at < at)
 }
 
 fn set(bits: &mut [u64], place: usize) {

@@ -88,7 +88,10 @@ impl Layout {
         let windows = bits.chunks_exact(self.words.max(1));
         centres.zip(windows).map(|(centre, window)| {
             let both = window.iter().zip(&choice.bits);
-            (centre, both.map(|(one, other)| (one & other).count_ones()).sum())
+            (
+                centre,
+                both.map(|(one, other)| (one & other).count_ones()).sum(),
+            )
         })
     }
 

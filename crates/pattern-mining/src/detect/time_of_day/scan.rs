@@ -86,8 +86,12 @@ impl<'a> Scan<'a> {
 
     /// Points within `from..=until` minutes.
     fn between(&self, from: i64, until: i64) -> &[Point] {
-        let start = self.points.partition_point(|point| i64::from(point.minute) < from);
-        let end = self.points.partition_point(|point| i64::from(point.minute) <= until);
+        let start = self
+            .points
+            .partition_point(|point| i64::from(point.minute) < from);
+        let end = self
+            .points
+            .partition_point(|point| i64::from(point.minute) <= until);
         &self.points[start..end]
     }
 
@@ -155,7 +159,10 @@ impl<'a> Scan<'a> {
         if spread > MAX_SPREAD * half_width as f64 {
             return None;
         }
-        let hit_days: Vec<usize> = hit_points.iter().map(|point| usize::from(point.day)).collect();
+        let hit_days: Vec<usize> = hit_points
+            .iter()
+            .map(|point| usize::from(point.day))
+            .collect();
         let mut finding = Finding::new(Kind::TimeOfDay, Vec::new());
         finding.p_value = p_value;
         finding.hits = hits;
@@ -257,7 +264,11 @@ impl<'a> Scan<'a> {
         let mut minutes: Vec<i64> = latest.iter().map(|point| i64::from(point.minute)).collect();
         minutes.sort_unstable();
         let middle = minutes[minutes.len() / 2];
-        let mean = hits.iter().map(|point| f64::from(point.minute)).sum::<f64>() / hits.len() as f64;
+        let mean = hits
+            .iter()
+            .map(|point| f64::from(point.minute))
+            .sum::<f64>()
+            / hits.len() as f64;
         let variance = hits
             .iter()
             .map(|point| (f64::from(point.minute) - mean).powi(2))
