@@ -128,7 +128,7 @@ impl Evidence {
         let records = || timeline.records[old..].iter().chain(&tail);
         let covered = timeline.covered.unwrap_or((0, 0));
         let span = (covered.0.max(from), covered.1);
-        let mut clock = LocalClock::new(timeline.time_zone.clone());
+        let clock = LocalClock::new(timeline.time_zone.clone(), span.0, span.1 + 1_000_000);
         let mut left_out = timeline.left_out.clone();
         left_out.add(Reason::Older, old as u64);
         let mut facts = facts(timeline, settings);
@@ -155,18 +155,23 @@ impl Evidence {
         left_out.add(Reason::Echo, echo::silence(&mut facts, records()));
         let moments: Vec<Vec<Vec<Moment>>> = facts
             .iter()
-            .map(|facts| moments_of(facts, &mut clock))
+            .map(|facts| moments_of(facts, &clock))
             .collect();
-        let everything = vec![true; facts.len()];
-        let length = days_of(timeline, &moments, &everything, &mut clock).lived_in();
+        let by_day: Vec<Vec<u32>> = moments
+            .iter()
+            .map(|moments| count_days(moments, span, &clock))
+            .collect();
+        let known = timeline.covered.map(|_| span);
+        let length = days_of(known, by_day.iter(), &clock).lived_in();
         let count = |moments: &[Vec<Moment>]| moments.iter().map(Vec::len).sum::<usize>();
         for (facts, moments) in facts.iter_mut().zip(&moments) {
             let reason = facts.left_out;
             facts.left_out = reason.or_else(|| unfit(moments, count(moments), length));
         }
         let acts = |facts: &Facts| facts.left_out.is_none() && !facts.ambient && !facts.person;
-        let people: Vec<bool> = facts.iter().map(acts).collect();
-        let days = days_of(timeline, &moments, &people, &mut clock);
+        let people = facts.iter().zip(&by_day);
+        let people = people.filter_map(|(facts, by_day)| acts(facts).then_some(by_day));
+        let days = days_of(known, people, &clock);
         let mut kept = 0;
         let mut series = Vec::new();
         for (index, (facts, moments)) in facts.iter().zip(moments).enumerate() {
@@ -207,9 +212,8 @@ impl Evidence {
 
     /// The local day and minute of an instant.
     pub fn moment(&self, at: i64) -> Moment {
-        let mut clock = self.clock.clone();
         Moment {
-            minute: clock.local_minute(at),
+            minute: self.clock.local_minute(at),
             at,
         }
     }
@@ -299,31 +303,52 @@ fn lay_out<'a>(
 }
 
 /// The days of the data, and which of them were lived in: what chatters or runs by itself does so in an empty house too.
-fn days_of(
-    timeline: &Timeline,
-    moments: &[Vec<Vec<Moment>>],
-    people: &[bool],
-    clock: &mut LocalClock,
+fn days_of<'a>(
+    span: Option<(i64, i64)>,
+    changes: impl Iterator<Item = &'a Vec<u32>>,
+    clock: &LocalClock,
 ) -> Days {
-    let Some((first, last)) = timeline.covered else {
+    let Some(span) = span else {
         return Days::new(clock, 0, 0, &[]);
     };
-    let first = first.max(timeline.horizon());
-    let first_day = clock.local_minute(first).div_euclid(MINUTES_PER_DAY);
-    let last_day = clock.local_minute(last).div_euclid(MINUTES_PER_DAY);
+    let (first_day, last_day) = days_in(span, clock);
     let mut changes_by_day = vec![0; (last_day - first_day + 1) as usize];
-    for (moments, people) in moments.iter().zip(people) {
-        for moment in moments.iter().flatten().filter(|_| *people) {
-            changes_by_day[(moment.day() - first_day) as usize] += 1;
+    for changes in changes {
+        for (sum, &changes) in changes_by_day.iter_mut().zip(changes) {
+            *sum += changes as usize;
         }
     }
-    Days::new(clock, first, last, &changes_by_day)
+    Days::new(clock, span.0, span.1, &changes_by_day)
+}
+
+/// The first and the last local day of a span.
+fn days_in(span: (i64, i64), clock: &LocalClock) -> (i64, i64) {
+    let day = |at: i64| clock.local_minute(at).div_euclid(MINUTES_PER_DAY);
+    (day(span.0), day(span.1))
+}
+
+/// How many of an entity's moments lie on each day of a span; none at all where there are no moments.
+fn count_days(moments: &[Vec<Moment>], span: (i64, i64), clock: &LocalClock) -> Vec<u32> {
+    if moments.iter().all(Vec::is_empty) {
+        return Vec::new();
+    }
+    let (first_day, last_day) = days_in(span, clock);
+    let mut counts = vec![0; (last_day - first_day + 1) as usize];
+    for moment in moments.iter().flatten() {
+        counts[(moment.day() - first_day) as usize] += 1;
+    }
+    counts
 }
 
 /// The moments that are evidence, by number of their state.
-fn moments_of(facts: &Facts, clock: &mut LocalClock) -> Vec<Vec<Moment>> {
-    let mut moments = vec![Vec::new(); facts.states.len()];
-    for step in facts.steps.iter().filter(|step| step.evidence) {
+fn moments_of(facts: &Facts, clock: &LocalClock) -> Vec<Vec<Moment>> {
+    let mut counts = vec![0; facts.states.len()];
+    let evidence = || facts.steps.iter().filter(|step| step.evidence);
+    for step in evidence() {
+        counts[usize::from(step.state)] += 1;
+    }
+    let mut moments: Vec<Vec<Moment>> = counts.into_iter().map(Vec::with_capacity).collect();
+    for step in evidence() {
         moments[usize::from(step.state)].push(Moment {
             minute: clock.local_minute(step.at),
             at: step.at,

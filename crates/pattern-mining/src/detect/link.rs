@@ -5,6 +5,7 @@
 //! bursts. The sum of those unequal chances is compared with the count by a binomial tail at their mean, which Hoeffding (1956) shows
 //! to be no smaller than the true one above the mean. The choice of the delay is paid for.
 
+use crate::calendar::MINUTES_PER_DAY;
 use crate::evidence::{Evidence, Moment};
 use crate::life::{self, Life};
 use crate::pattern::DaySet;
@@ -104,6 +105,8 @@ impl Link {
 pub struct Rhythm {
     /// Seconds of the day, in order.
     folded: [Vec<i32>; 2],
+    /// For each minute of the day, how many of them come before it.
+    before: [Vec<u32>; 2],
     days: [f64; 2],
 }
 
@@ -123,10 +126,32 @@ impl Rhythm {
         for seconds in &mut folded {
             seconds.sort_unstable();
         }
+        let before = folded.each_ref().map(|seconds| {
+            let mut next = 0;
+            (0..=MINUTES_PER_DAY as i32)
+                .map(|minute| {
+                    while seconds
+                        .get(next)
+                        .is_some_and(|&second| second < minute * 60)
+                    {
+                        next += 1;
+                    }
+                    next as u32
+                })
+                .collect()
+        });
         Self {
             folded,
+            before,
             days: [count(DaySet::WEEKDAY), count(DaySet::WEEKEND)],
         }
+    }
+
+    /// How many of the effect's moments on days of a kind come before a second of the day.
+    fn before(&self, kind: usize, second: i32) -> usize {
+        let start = self.before[kind][(second / 60) as usize] as usize;
+        let of_minute = self.folded[kind][start..].iter();
+        start + of_minute.take_while(|&&other| other < second).count()
     }
 
     /// Times a second at this time of other days of the same kind; `today` is how many of them are of the same day.
@@ -135,10 +160,8 @@ impl Rhythm {
         // The middle of the delays that are tried lies a little after the trigger.
         let middle = second_of_day(moment) + 60;
         let (from, until) = (middle - OTHER_DAYS as i32, middle + OTHER_DAYS as i32);
-        let seconds = &self.folded[kind];
         let between = |from: i32, until: i32| {
-            seconds.partition_point(|&second| second < until)
-                - seconds.partition_point(|&second| second < from)
+            self.before(kind, until.min(86_400)) - self.before(kind, from.max(0))
         };
         let mut count = between(from, until);
         if from < 0 {
@@ -194,11 +217,14 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
             .iter()
             .filter(|turn| turn.delay.is_some_and(|delay| delay <= within as f64))
             .count() as u32;
+        if hits < 4 {
+            continue;
+        }
         let expected: f64 = lived
             .iter()
             .map(|turn| 1.0 - (-turn.rate * within as f64).exp())
             .sum();
-        if hits < 4 || f64::from(hits) <= expected + 1.0 {
+        if f64::from(hits) <= expected + 1.0 {
             continue;
         }
         let p_value = binomial_tail(trials, hits, expected / f64::from(trials));

@@ -89,7 +89,7 @@ fn of_series(
         let measures = if number == 0 { 1 } else { frames.len() - 1 };
         (halves * tried_positions() * measures) as f64
     };
-    let mut laid_out: Vec<Option<Layout>> = frames.iter().map(|_| None).collect();
+    let mut laid_out: Vec<Option<Layout<'_>>> = frames.iter().map(|_| None).collect();
     let mut findings: Vec<Finding> = Vec::new();
     for spans in choices {
         let mut candidates: Vec<Finding> = Vec::new();

@@ -80,7 +80,7 @@ impl Frames {
 
 /// The sun's moment of each day; none where it is missing on some, as in the far north.
 fn sun(evidence: &Evidence, event: SunEvent) -> Option<Shifts> {
-    let mut clock = evidence.clock.clone();
+    let clock = &evidence.clock;
     let minutes: Option<Vec<i64>> = (0..evidence.days.len())
         .map(|index| {
             let day = evidence.days.day_at(index);

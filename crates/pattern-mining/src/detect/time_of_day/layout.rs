@@ -14,6 +14,13 @@ use super::scan::NEIGHBOURHOOD;
 
 /// Minutes beside the day that neighbourhoods reach into.
 const REACH: i64 = NEIGHBOURHOOD + 1;
+/// Windows begin, and have their last minute, at multiples of so many minutes.
+const BIN: i64 = 5;
+/// Bins before and after the day.
+const SIDE_BINS: i64 = REACH / BIN + 1;
+const BINS: i64 = MINUTES_PER_DAY / BIN + 2 * SIDE_BINS;
+/// Minutes of the day and beside it.
+const MINUTES: usize = (MINUTES_PER_DAY + 2 * REACH) as usize;
 /// The widest of the windows: with its step it covers every narrower one.
 const WIDEST: usize = WINDOWS.len() - 1;
 
@@ -58,21 +65,50 @@ impl Choice {
 }
 
 /// The changes of a series in one measure.
-pub(super) struct Layout {
-    /// In order of the minute, the day and the moment.
-    pub(super) points: Vec<Point>,
-    /// For the widest windows, and on demand for the others.
+pub(super) struct Layout<'a> {
+    series: &'a Series,
+    days: &'a Days,
+    shifts: &'a Shifts,
+    points: OnceCell<Vec<Point>>,
+    /// For each bin the days with a change in it …
+    bins: Vec<u64>,
+    /// … and those with one in its first minute.
+    firsts: Vec<u64>,
+    /// For each width, on demand, the days with a change in each window.
     windows: [OnceCell<Vec<u64>>; WINDOWS.len()],
+    /// Words for one bit of each day.
     words: usize,
 }
 
-impl Layout {
-    pub(super) fn new(series: &Series, days: &Days, shifts: &Shifts) -> Self {
+impl<'a> Layout<'a> {
+    pub(super) fn new(series: &'a Series, days: &'a Days, shifts: &'a Shifts) -> Self {
+        let words = days.len().div_ceil(64);
+        let mut bins = vec![0; BINS as usize * words];
+        let mut firsts = bins.clone();
+        each_point(series, days, shifts, |point| {
+            let place = i64::from(point.minute) + SIDE_BINS * BIN;
+            let day = usize::from(point.day);
+            let word = (place / BIN) as usize * words + day / 64;
+            let bit = 1 << (day % 64);
+            bins[word] |= bit;
+            firsts[word] |= if place % BIN == 0 { bit } else { 0 };
+        });
         Self {
-            points: points(series, days, shifts),
+            series,
+            days,
+            shifts,
+            points: OnceCell::new(),
+            bins,
+            firsts,
             windows: Default::default(),
-            words: days.len().div_ceil(64),
+            words,
         }
+    }
+
+    /// In order of the minute, the day and the moment.
+    pub(super) fn points(&self) -> &[Point] {
+        self.points
+            .get_or_init(|| points(self.series, self.days, self.shifts))
     }
 
     /// Whether any of the widest windows, or of those that lie in them, has at least so many days.
@@ -88,36 +124,35 @@ impl Layout {
         let windows = bits.chunks_exact(self.words.max(1));
         centres.zip(windows).map(|(centre, window)| {
             let both = window.iter().zip(&choice.bits);
-            (
-                centre,
-                both.map(|(one, other)| (one & other).count_ones()).sum(),
-            )
+            let days = both.map(|(one, other)| (one & other).count_ones()).sum();
+            (centre, days)
         })
     }
 
+    /// A window reaches from the first minute of a bin to the first minute of another.
     fn lay(&self, width: usize) -> Vec<u64> {
         let (half_width, step) = WINDOWS[width];
-        let centres = MINUTES_PER_DAY / step;
-        let mut bits = vec![0; centres as usize * self.words];
-        for point in &self.points {
-            let minute = i64::from(point.minute);
-            // Rounded up; numbers below zero are cut off.
-            let first = (minute - half_width + step - 1).max(0) / step;
-            let last = (minute + half_width).div_euclid(step).min(centres - 1);
-            let day = usize::from(point.day);
-            for centre in first..=last {
-                bits[centre as usize * self.words + day / 64] |= 1 << (day % 64);
+        let words = self.words.max(1);
+        let mut windows = vec![0; (MINUTES_PER_DAY / step) as usize * words];
+        let centres = (0..MINUTES_PER_DAY).step_by(step as usize);
+        for (window, centre) in windows.chunks_exact_mut(words).zip(centres) {
+            let bin = |minute: i64| (minute / BIN + SIDE_BINS) as usize * words;
+            let (from, until) = (bin(centre - half_width), bin(centre + half_width));
+            let bins = self.bins[from..until].chunks_exact(words);
+            for days in bins.chain([&self.firsts[until..until + words]]) {
+                for (sum, days) in window.iter_mut().zip(days) {
+                    *sum |= days;
+                }
             }
         }
-        bits
+        windows
     }
 }
 
-/// All changes of a series in one measure, in order.
-fn points(series: &Series, days: &Days, shifts: &Shifts) -> Vec<Point> {
-    let mut points = Vec::with_capacity(series.moments.len() * 3 / 2);
-    // Behind each minute, how many points have it or an earlier one.
-    let mut ends = [0_u32; (MINUTES_PER_DAY + 2 * REACH) as usize];
+/// Shows every change of a series as seen from its day and from the days beside it, in order of the moment.
+fn each_point(series: &Series, days: &Days, shifts: &Shifts, mut see: impl FnMut(Point)) {
+    let lowest = shifts.by_day.iter().copied().min().unwrap_or(0);
+    let highest = shifts.by_day.iter().copied().max().unwrap_or(0);
     for (moment, at) in series.moments.iter().enumerate() {
         let (day, minute) = (at.day(), at.of_day());
         // 23:55 is also five minutes before the next day, 00:05 also five minutes after the end of the day before.
@@ -126,13 +161,15 @@ fn points(series: &Series, days: &Days, shifts: &Shifts) -> Vec<Point> {
             (day + 1, minute - MINUTES_PER_DAY),
             (day - 1, minute + MINUTES_PER_DAY),
         ] {
+            if minute - lowest < -REACH || minute - highest >= MINUTES_PER_DAY + REACH {
+                continue;
+            }
             let Some(day) = days.index(day) else {
                 continue;
             };
             let minute = minute - shifts.by_day[day];
-            if minute >= -REACH && minute < MINUTES_PER_DAY + REACH {
-                ends[(minute + REACH) as usize] += 1;
-                points.push(Point {
+            if (-REACH..MINUTES_PER_DAY + REACH).contains(&minute) {
+                see(Point {
                     minute: minute as i16,
                     day: day as u16,
                     moment: moment as u32,
@@ -140,23 +177,24 @@ fn points(series: &Series, days: &Days, shifts: &Shifts) -> Vec<Point> {
             }
         }
     }
-    in_order(&points, ends)
 }
 
-/// Puts points in order by counting those of each minute: `ends` has their numbers.
-fn in_order(
-    points: &[Point],
-    mut ends: [u32; (MINUTES_PER_DAY + 2 * REACH) as usize],
-) -> Vec<Point> {
+/// All changes of a series in one measure, put in order by counting those of each minute.
+fn points(series: &Series, days: &Days, shifts: &Shifts) -> Vec<Point> {
+    let mut points = Vec::with_capacity(series.moments.len() * 3 / 2);
+    let mut ends = [0_u32; MINUTES];
+    let place = |point: &Point| (i64::from(point.minute) + REACH) as usize;
+    each_point(series, days, shifts, |point| {
+        ends[place(&point)] += 1;
+        points.push(point);
+    });
     let mut sum = 0;
     for end in &mut ends {
-        let count = *end;
-        *end = sum;
-        sum += count;
+        sum += std::mem::replace(end, sum);
     }
-    let mut ordered = points.to_vec();
-    for &point in points {
-        let end = &mut ends[(i64::from(point.minute) + REACH) as usize];
+    let mut ordered = points.clone();
+    for point in points {
+        let end = &mut ends[place(&point)];
         ordered[*end as usize] = point;
         *end += 1;
     }

@@ -45,13 +45,13 @@ pub(super) struct Scan<'a> {
     days: &'a Days,
     choice: &'a Choice,
     shifts: &'a Shifts,
-    layout: &'a Layout,
+    layout: &'a Layout<'a>,
     /// Those of the layout's points that lie in the class and the span.
     points: Vec<Point>,
 }
 
 /// Whether any window of the choice could pass, as a look at the widest ones tells.
-pub(super) fn is_worth_a_look(layout: &Layout, choice: &Choice) -> bool {
+pub(super) fn is_worth_a_look(layout: &Layout<'_>, choice: &Choice) -> bool {
     let enough = f64::from(MIN_DAYS).max(WORTH_A_SHARE * choice.days as f64);
     layout.reaches(choice, enough)
 }
@@ -65,7 +65,7 @@ impl<'a> Scan<'a> {
     /// A scan of what lies in the class and the span; none where no window has days enough.
     pub(super) fn new(
         series: &'a Series,
-        layout: &'a Layout,
+        layout: &'a Layout<'a>,
         days: &'a Days,
         choice: &'a Choice,
         shifts: &'a Shifts,
@@ -73,7 +73,10 @@ impl<'a> Scan<'a> {
         if !layout.reaches(choice, enough(choice)) {
             return None;
         }
-        let inside = layout.points.iter().filter(|point| choice.contains(point));
+        let inside = layout
+            .points()
+            .iter()
+            .filter(|point| choice.contains(point));
         Some(Self {
             moments: &series.moments,
             days,
