@@ -9,9 +9,11 @@ use crate::mine::Settings;
 use crate::noise;
 use crate::report::{LeftOut, Reason};
 use crate::sun::Place;
-use crate::timeline::{EVIDENCE, Record, Sample, Timeline};
+use crate::timeline::{Record, Sample, Timeline};
+use order::Order;
 
 mod echo;
+mod order;
 
 /// An entity with more changes a day than this, on average, has no single moments that people would call a habit.
 pub const MAX_CHANGES_PER_DAY: usize = 60;
@@ -103,6 +105,8 @@ pub struct Evidence {
     pub facts: Vec<Facts>,
     /// One series per entity and state.
     pub series: Vec<Series>,
+    /// Everything in the series, in time order: instant and position of the series; at one instant in order of the series.
+    pub actions: Vec<(i64, u32)>,
     /// The days that they lie in.
     pub days: Days,
     /// The home's wall clock.
@@ -132,39 +136,26 @@ impl Evidence {
         let mut left_out = timeline.left_out.clone();
         left_out.add(Reason::Older, old as u64);
         let mut facts = facts(timeline, settings);
-        let mut counts = vec![0_usize; facts.len()];
-        for record in records() {
-            counts[record.entity as usize] += 1;
-        }
-        for (facts, &count) in facts.iter_mut().zip(&counts) {
-            facts.steps.reserve_exact(count);
-        }
-        lay_out(&mut facts, records(), &mut left_out);
-        for sample in timeline
-            .samples
-            .iter()
-            .copied()
-            .filter(|sample| sample.at >= from)
-        {
-            let Sample { at, entity, value } = sample;
+        reserve(&mut facts, records(), &timeline.samples);
+        for sample in timeline.samples.iter().filter(|sample| sample.at >= from) {
+            let Sample { at, entity, value } = *sample;
             facts[entity as usize].samples.push((at, value));
         }
         for facts in &mut facts {
             facts.samples.sort_by_key(|&(at, _)| at);
         }
-        left_out.add(Reason::Echo, echo::silence(&mut facts, records()));
-        let moments: Vec<Vec<Vec<Moment>>> = facts
-            .iter()
-            .map(|facts| moments_of(facts, &clock))
-            .collect();
-        let by_day: Vec<Vec<u32>> = moments
-            .iter()
-            .map(|moments| count_days(moments, span, &clock))
+        let mut order = Order::new(&mut facts, records(), &mut left_out);
+        left_out.add(Reason::Echo, echo::silence(&mut facts, &mut order));
+        let mut moments = order.moments(&clock);
+        let of_entity = |entity: usize| order.changes_of(entity);
+        let by_day: Vec<Vec<u32>> = (0..facts.len())
+            .map(|entity| count_days(&moments[of_entity(entity)], span, &clock))
             .collect();
         let known = timeline.covered.map(|_| span);
         let length = days_of(known, by_day.iter(), &clock).lived_in();
         let count = |moments: &[Vec<Moment>]| moments.iter().map(Vec::len).sum::<usize>();
-        for (facts, moments) in facts.iter_mut().zip(&moments) {
+        for (entity, facts) in facts.iter_mut().enumerate() {
+            let moments = &moments[of_entity(entity)];
             let reason = facts.left_out;
             facts.left_out = reason.or_else(|| unfit(moments, count(moments), length));
         }
@@ -174,18 +165,29 @@ impl Evidence {
         let days = days_of(known, people, &clock);
         let mut kept = 0;
         let mut series = Vec::new();
-        for (index, (facts, moments)) in facts.iter().zip(moments).enumerate() {
-            let count = count(&moments) as u64;
+        let mut series_of = vec![None; moments.len()];
+        for (entity, facts) in facts.iter().enumerate() {
+            let moments = &mut moments[of_entity(entity)];
+            let count = count(moments) as u64;
             if let Some(reason) = facts.left_out {
                 left_out.add(reason, count);
-            } else {
-                kept += count;
-                series.extend(by_state(index, facts, moments));
+                continue;
+            }
+            kept += count;
+            for (change, (state, moments)) in
+                of_entity(entity).zip(facts.states.iter().zip(moments))
+            {
+                if !moments.is_empty() {
+                    series_of[change] = Some(series.len() as u32);
+                    series.push(Series::new(entity, facts, state, std::mem::take(moments)));
+                }
             }
         }
+        let actions = order.of_series(&series_of);
         Self {
             facts,
             series,
+            actions,
             days,
             clock,
             place: timeline.place,
@@ -215,6 +217,23 @@ impl Evidence {
         Moment {
             minute: self.clock.local_minute(at),
             at,
+        }
+    }
+}
+
+impl Series {
+    /// The moments at which an entity reached a state.
+    fn new(entity: usize, facts: &Facts, state: &str, moments: Vec<Moment>) -> Self {
+        let active = noise::is_active(state);
+        let sensor = domain_of(&facts.id) == "binary_sensor";
+        Self {
+            entity,
+            active,
+            state: state.to_owned(),
+            trigger: true,
+            // A sensor that falls quiet again is not what somebody did.
+            effect: !facts.ambient && !facts.person && (active || !sensor),
+            moments,
         }
     }
 }
@@ -282,23 +301,18 @@ fn facts(timeline: &Timeline, settings: &Settings) -> Vec<Facts> {
     entities.map(of).collect()
 }
 
-/// Gives every entity its steps.
-fn lay_out<'a>(
-    facts: &mut [Facts],
-    records: impl Iterator<Item = &'a Record>,
-    left_out: &mut LeftOut,
-) {
+/// Makes room for what every entity did and measured.
+fn reserve<'a>(facts: &mut [Facts], records: impl Iterator<Item = &'a Record>, samples: &[Sample]) {
+    let mut counts = vec![(0_usize, 0_usize); facts.len()];
     for record in records {
-        let evidence = record.why == EVIDENCE;
-        if !evidence && let Some(reason) = Reason::from_code(record.why) {
-            left_out.add(reason, 1);
-        }
-        facts[record.entity as usize].steps.push(Step {
-            at: record.at,
-            state: record.state,
-            evidence,
-            automated: record.why == Reason::Automation as u8,
-        });
+        counts[record.entity as usize].0 += 1;
+    }
+    for sample in samples {
+        counts[sample.entity as usize].1 += 1;
+    }
+    for (facts, (steps, samples)) in facts.iter_mut().zip(counts) {
+        facts.steps.reserve_exact(steps);
+        facts.samples.reserve_exact(samples);
     }
 }
 
@@ -340,23 +354,6 @@ fn count_days(moments: &[Vec<Moment>], span: (i64, i64), clock: &LocalClock) -> 
     counts
 }
 
-/// The moments that are evidence, by number of their state.
-fn moments_of(facts: &Facts, clock: &LocalClock) -> Vec<Vec<Moment>> {
-    let mut counts = vec![0; facts.states.len()];
-    let evidence = || facts.steps.iter().filter(|step| step.evidence);
-    for step in evidence() {
-        counts[usize::from(step.state)] += 1;
-    }
-    let mut moments: Vec<Vec<Moment>> = counts.into_iter().map(Vec::with_capacity).collect();
-    for step in evidence() {
-        moments[usize::from(step.state)].push(Moment {
-            minute: clock.local_minute(step.at),
-            at: step.at,
-        });
-    }
-    moments
-}
-
 /// Why an entity with these moments is no evidence.
 fn unfit(moments: &[Vec<Moment>], count: usize, days: usize) -> Option<Reason> {
     if count > MAX_CHANGES_PER_DAY * days.max(1) {
@@ -366,26 +363,4 @@ fn unfit(moments: &[Vec<Moment>], count: usize, days: usize) -> Option<Reason> {
     } else {
         None
     }
-}
-
-/// One series for each state that the entity reached.
-fn by_state(entity: usize, facts: &Facts, moments: Vec<Vec<Moment>>) -> Vec<Series> {
-    let sensor = domain_of(&facts.id) == "binary_sensor";
-    let of = |(state, moments): (&String, Vec<Moment>)| {
-        let active = noise::is_active(state);
-        Series {
-            entity,
-            active,
-            state: state.clone(),
-            trigger: true,
-            // A sensor that falls quiet again is not what somebody did.
-            effect: !facts.ambient && !facts.person && (active || !sensor),
-            moments,
-        }
-    };
-    let states = facts.states.iter().zip(moments);
-    states
-        .filter(|(_, moments)| !moments.is_empty())
-        .map(of)
-        .collect()
 }

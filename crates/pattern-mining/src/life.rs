@@ -93,17 +93,16 @@ fn change(row: &[bool], wanted: impl Fn(f64, f64) -> bool) -> Option<usize> {
     let mut before = row[..MIN_PART].iter().filter(|&&hit| hit).count();
     let mut best: Option<(f64, usize)> = None;
     for place in MIN_PART..=row.len() - MIN_PART {
-        let ratio = 2.0
-            * (ln_likelihood(before, place) + ln_likelihood(all - before, row.len() - place)
-                - whole);
-        let shares = (
-            before as f64 / place as f64,
-            (all - before) as f64 / (row.len() - place) as f64,
-        );
-        if ratio > CHANGE && wanted(shares.0, shares.1) && best.is_none_or(|(top, _)| ratio > top) {
+        let (first, rest) = ((before, place), (all - before, row.len() - place));
+        before += usize::from(row[place]);
+        let share = |(hits, trials): (usize, usize)| hits as f64 / trials as f64;
+        if !wanted(share(first), share(rest)) {
+            continue;
+        }
+        let ratio = 2.0 * (ln_likelihood(first.0, first.1) + ln_likelihood(rest.0, rest.1) - whole);
+        if ratio > CHANGE && best.is_none_or(|(top, _)| ratio > top) {
             best = Some((ratio, place));
         }
-        before += usize::from(row[place]);
     }
     best.map(|(_, place)| place)
 }

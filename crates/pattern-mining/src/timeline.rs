@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use common::entity::{EntityId, domain_of};
 use common::instant::UtcMicros;
+use foldhash::fast::FixedState;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -122,13 +123,13 @@ pub struct Timeline {
     pub(crate) time_zone: TimeZone,
     pub(crate) place: Place,
     pub(crate) entities: Vec<Entity>,
-    by_id: HashMap<String, u32>,
+    by_id: HashMap<String, u32, FixedState>,
     waiting: Vec<Waiting>,
     sorted: bool,
     pub(crate) records: Vec<Record>,
     pub(crate) samples: Vec<Sample>,
     /// Contexts of automations and scripts, with the instant of their row.
-    automated: HashMap<u64, i64>,
+    automated: HashMap<u64, i64, FixedState>,
     pub(crate) left_out: LeftOut,
     pub(crate) seen: u64,
     /// First and last instant of any change, used or not.
@@ -146,12 +147,12 @@ impl Timeline {
             place: Place::of_zone(name, offset),
             time_zone,
             entities: Vec::new(),
-            by_id: HashMap::new(),
+            by_id: HashMap::default(),
             waiting: Vec::new(),
             sorted: true,
             records: Vec::new(),
             samples: Vec::new(),
-            automated: HashMap::new(),
+            automated: HashMap::default(),
             left_out: LeftOut::default(),
             seen: 0,
             covered: None,

@@ -212,12 +212,14 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
     let lived = &turns[life.part.clone()];
     let trials = lived.len() as u32;
     let mut best: Option<(f64, i64, u32, f64)> = None;
+    let mut before = 0;
     for within in DELAYS {
         let hits = lived
             .iter()
             .filter(|turn| turn.delay.is_some_and(|delay| delay <= within as f64))
             .count() as u32;
-        if hits < 4 {
+        // Where waiting longer brings no hit, chance only gets better.
+        if hits < 4 || std::mem::replace(&mut before, hits) == hits {
             continue;
         }
         let expected: f64 = lived

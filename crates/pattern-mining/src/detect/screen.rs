@@ -17,8 +17,6 @@ pub const MIN_TIMES: usize = 5;
 const MIN_SHARE: f64 = 0.1;
 /// Most series that take part, the busiest; bounds the table of counters to 8 bytes for each pair of them.
 const MAX_SERIES: usize = 2_000;
-/// Bits for the number of a series that takes part.
-const PLAYER_BITS: u32 = MAX_SERIES.next_power_of_two().ilog2();
 /// Standard deviations above chance from which on a pair is tested exactly.
 const DEVIATIONS: f64 = 3.0;
 
@@ -99,30 +97,26 @@ fn players(evidence: &Evidence) -> Vec<usize> {
 /// For each effect, how often it followed each trigger.
 fn count(evidence: &Evidence, players: &[usize]) -> Vec<Count> {
     let width = players.len();
-    // Instant and player in one number, which is quick to put in order: a run looks back less than 2^46 microseconds.
-    let start = evidence.span.0;
-    let mut actions: Vec<u64> = Vec::new();
+    let mut player_of = vec![None; evidence.series.len()];
     for (player, &series) in players.iter().enumerate() {
-        let moments = evidence.series[series].moments.iter();
-        actions.extend(
-            moments.map(|moment| ((moment.at - start) as u64) << PLAYER_BITS | player as u64),
-        );
+        player_of[series] = Some(player);
     }
-    actions.sort_unstable();
-    let mut counts = vec![Count::default(); width * width];
-    let mut recent: VecDeque<Recent> = VecDeque::new();
     let mut seen = vec![i64::MIN; width];
     let mut latest = vec![i64::MIN; width];
-    for action in actions {
-        let at = (action >> PLAYER_BITS) as i64;
-        let player = (action % (1 << PLAYER_BITS)) as usize;
+    let mut counts = vec![Count::default(); width * width];
+    let mut recent: VecDeque<Recent> = VecDeque::new();
+    for &(at, series) in &evidence.actions {
+        let series = series as usize;
+        let Some(player) = player_of[series] else {
+            continue;
+        };
         while recent
             .front()
             .is_some_and(|first| at - first.at > LONGEST * 1_000_000)
         {
             recent.pop_front();
         }
-        let series = &evidence.series[players[player]];
+        let series = &evidence.series[series];
         if series.effect {
             let counts = &mut counts[player * width..][..width];
             // What happened before the effect's last time was credited then.

@@ -7,9 +7,8 @@ use std::collections::HashMap;
 use common::entity::domain_of;
 use foldhash::fast::FixedState;
 
+use super::order::Order;
 use crate::evidence::Facts;
-use crate::report::Reason;
-use crate::timeline::{EVIDENCE, Record};
 
 /// An echo comes within this many microseconds.
 const ECHO_WITHIN: i64 = 1_200_000;
@@ -18,34 +17,23 @@ const ECHO_SHARE: f64 = 0.8;
 /// Fewest echoes.
 const MIN_ECHOES: u32 = 6;
 
-/// A change of one entity to one of its states.
-#[derive(Debug, Clone, Copy)]
-struct Action {
-    at: i64,
-    entity: u32,
-    /// Number of the entity and state among all of them.
-    change: u32,
-}
-
 /// How often one change was close to another.
 type Counts = HashMap<(u32, u32), u32, FixedState>;
 
-/// Takes the evidence from changes that are echoes; returns how many. What an automation did has echoes too. `records` are in time
-/// order and those that the entities' steps were made of.
-pub(super) fn silence<'a>(facts: &mut [Facts], records: impl Iterator<Item = &'a Record>) -> u64 {
-    let first_change = numbers(facts);
-    let actions = actions(records, &first_change);
-    let mut totals = vec![0_u32; first_change[facts.len()] as usize];
-    for action in &actions {
+/// Takes the evidence from changes that are echoes; returns how many. What an automation did has echoes too.
+pub(super) fn silence(facts: &mut [Facts], order: &mut Order) -> u64 {
+    let mut totals = vec![0_u32; order.entity_of.len()];
+    for action in &order.actions {
         totals[action.change as usize] += 1;
     }
     let mut echoes = Counts::default();
-    each_close(&actions, |first, second| {
-        *echoes.entry((first.change, second.change)).or_default() += 1;
+    each_close(order, |first, second| {
+        let pair = (order.actions[first].change, order.actions[second].change);
+        *echoes.entry(pair).or_default() += 1;
     });
-    let entity = |change: u32| first_change.partition_point(|&first| first <= change) - 1;
+    let facts_of = |change: u32| &facts[order.entity_of[change as usize] as usize];
     echoes.retain(|&(first, second), count| {
-        let (one, other) = (&facts[entity(first)], &facts[entity(second)]);
+        let (one, other) = (facts_of(first), facts_of(second));
         let total = totals[first as usize];
         let often = *count >= MIN_ECHOES && f64::from(*count) >= ECHO_SHARE * f64::from(total);
         is_one_device(one, other) || (often && !is_scene(one, other))
@@ -53,51 +41,25 @@ pub(super) fn silence<'a>(facts: &mut [Facts], records: impl Iterator<Item = &'a
     if echoes.is_empty() {
         return 0;
     }
-    let mut silenced: Vec<(u32, i64)> = Vec::new();
-    each_close(&actions, |first, second| {
-        if echoes.contains_key(&(first.change, second.change)) {
-            silenced.push((second.entity, second.at));
-        }
+    let mut silenced = vec![false; order.actions.len()];
+    each_close(order, |first, second| {
+        let pair = (order.actions[first].change, order.actions[second].change);
+        silenced[second] |= echoes.contains_key(&pair);
     });
-    silenced.sort_unstable();
-    silenced.dedup();
     let mut count = 0;
-    for &(entity, at) in &silenced {
-        let steps = &mut facts[entity as usize].steps;
-        let place = steps.partition_point(|step| step.at < at);
-        if let Some(step) = steps.get_mut(place).filter(|step| step.evidence) {
+    let actions = order.actions.iter_mut().zip(silenced);
+    for (action, _) in actions.filter(|(action, silenced)| *silenced && action.evidence) {
+        action.evidence = false;
+        count += 1;
+        // An entity has one change at an instant: what follows at the same one is a repetition.
+        let entity = order.entity_of[action.change as usize] as usize;
+        let steps = &mut facts[entity].steps;
+        let place = steps.partition_point(|step| step.at < action.at);
+        if let Some(step) = steps.get_mut(place) {
             step.evidence = false;
-            count += 1;
         }
     }
     count
-}
-
-/// The number of each entity's first change, and behind the last entity the number of all.
-fn numbers(facts: &[Facts]) -> Vec<u32> {
-    let mut first = 0;
-    let mut numbers = vec![0];
-    numbers.extend(facts.iter().map(|facts| {
-        first += facts.states.len() as u32;
-        first
-    }));
-    numbers
-}
-
-/// What people, devices and automations did, in time order; at one instant in order of the change.
-fn actions<'a>(records: impl Iterator<Item = &'a Record>, first_change: &[u32]) -> Vec<Action> {
-    let mut actions: Vec<Action> = records
-        .filter(|record| record.why == EVIDENCE || record.why == Reason::Automation as u8)
-        .map(|record| Action {
-            at: record.at,
-            entity: record.entity,
-            change: first_change[record.entity as usize] + u32::from(record.state),
-        })
-        .collect();
-    for instant in actions.chunk_by_mut(|one, other| one.at == other.at) {
-        instant.sort_unstable_by_key(|action| action.change);
-    }
-    actions
 }
 
 fn is_one_device(one: &Facts, other: &Facts) -> bool {
@@ -112,16 +74,18 @@ fn is_scene(one: &Facts, other: &Facts) -> bool {
         && domain_of(&one.id) == domain_of(&other.id)
 }
 
-/// Every pair of changes of two entities that lie close enough, in order.
-fn each_close(actions: &[Action], mut see: impl FnMut(&Action, &Action)) {
+/// Every pair of places at which changes of two entities lie close enough, in order.
+fn each_close(order: &Order, mut see: impl FnMut(usize, usize)) {
+    let actions = &order.actions;
+    let entity = |place: usize| order.entity_of[actions[place].change as usize];
     let mut oldest = 0;
-    for (place, action) in actions.iter().enumerate() {
-        while action.at - actions[oldest].at > ECHO_WITHIN {
+    for place in 0..actions.len() {
+        while actions[place].at - actions[oldest].at > ECHO_WITHIN {
             oldest += 1;
         }
-        for first in &actions[oldest..place] {
-            if first.entity != action.entity {
-                see(first, action);
+        for first in oldest..place {
+            if entity(first) != entity(place) {
+                see(first, place);
             }
         }
     }

@@ -45,7 +45,11 @@ impl Timeline {
     /// Everything that a later run needs, as bytes.
     pub fn save(&self) -> Result<Vec<u8>, serde_json::Error> {
         let head = serde_json::to_vec(&self.head())?;
-        let mut bytes = Vec::with_capacity(head.len() + 16 * self.records.len() + 64);
+        let rows = 15 * self.records.len()
+            + 16 * self.samples.len()
+            + 23 * self.waiting.len()
+            + 16 * self.automated.len();
+        let mut bytes = Vec::with_capacity(MAGIC.len() + 8 + head.len() + rows);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&(head.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&head);
@@ -156,7 +160,7 @@ impl Timeline {
             .collect();
         timeline.entities = entities;
         timeline.sorted = timeline.waiting.is_sorted_by_key(|waiting| waiting.at);
-        timeline.automated = contexts.into_iter().collect::<HashMap<_, _>>();
+        timeline.automated = contexts.into_iter().collect::<HashMap<_, _, _>>();
         timeline.left_out = head.left_out;
         timeline.seen = head.seen;
         timeline.covered = head.covered;

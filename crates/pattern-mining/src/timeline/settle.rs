@@ -80,7 +80,7 @@ impl Timeline {
             time_zone: self.time_zone.clone(),
             place: self.place,
             entities: self.entities.clone(),
-            by_id: std::collections::HashMap::new(),
+            by_id: std::collections::HashMap::default(),
             waiting: self.waiting.clone(),
             sorted: self.sorted,
             records: Vec::new(),

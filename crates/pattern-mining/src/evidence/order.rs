@@ -1,0 +1,107 @@
+//! Everything that people, devices and automations did, in time order.
+
+use std::ops::Range;
+
+use super::{Facts, Moment, Step};
+use crate::calendar::LocalClock;
+use crate::report::{LeftOut, Reason};
+use crate::timeline::{EVIDENCE, Record};
+
+/// A change of one entity to one of its states.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Action {
+    pub(super) at: i64,
+    /// Number of the entity and state among all of them.
+    pub(super) change: u32,
+    /// People or devices did it by themselves; otherwise an automation did.
+    pub(super) evidence: bool,
+}
+
+/// The actions of all entities.
+pub(super) struct Order {
+    /// In time order; at one instant in order of the change.
+    pub(super) actions: Vec<Action>,
+    /// The entity of each change.
+    pub(super) entity_of: Vec<u32>,
+    /// The number of each entity's first change, and behind the last entity the number of all.
+    first_change: Vec<u32>,
+}
+
+impl Order {
+    /// Gives every entity its steps, and puts what was done in order. `records` are in time order.
+    pub(super) fn new<'a>(
+        facts: &mut [Facts],
+        records: impl Iterator<Item = &'a Record>,
+        left_out: &mut LeftOut,
+    ) -> Self {
+        let mut first_change = vec![0];
+        let mut entity_of = Vec::new();
+        for (entity, facts) in facts.iter().enumerate() {
+            entity_of.extend(facts.states.iter().map(|_| entity as u32));
+            first_change.push(entity_of.len() as u32);
+        }
+        let most = facts.iter().map(|facts| facts.steps.capacity()).sum();
+        let mut actions: Vec<Action> = Vec::with_capacity(most);
+        let mut by_reason = [0_u64; EVIDENCE as usize + 1];
+        for record in records {
+            by_reason[usize::from(record.why)] += 1;
+            let evidence = record.why == EVIDENCE;
+            let automated = record.why == Reason::Automation as u8;
+            facts[record.entity as usize].steps.push(Step {
+                at: record.at,
+                state: record.state,
+                evidence,
+                automated,
+            });
+            if evidence || automated {
+                actions.push(Action {
+                    at: record.at,
+                    change: first_change[record.entity as usize] + u32::from(record.state),
+                    evidence,
+                });
+            }
+        }
+        for instant in actions.chunk_by_mut(|one, other| one.at == other.at) {
+            instant.sort_unstable_by_key(|action| action.change);
+        }
+        for (why, count) in (0..EVIDENCE).zip(by_reason) {
+            if let Some(reason) = Reason::from_code(why) {
+                left_out.add(reason, count);
+            }
+        }
+        Self {
+            actions,
+            entity_of,
+            first_change,
+        }
+    }
+
+    /// The numbers of an entity's changes.
+    pub(super) fn changes_of(&self, entity: usize) -> Range<usize> {
+        self.first_change[entity] as usize..self.first_change[entity + 1] as usize
+    }
+
+    /// The moments that are evidence, by change.
+    pub(super) fn moments(&self, clock: &LocalClock) -> Vec<Vec<Moment>> {
+        let evidence = || self.actions.iter().filter(|action| action.evidence);
+        let mut counts = vec![0; self.entity_of.len()];
+        for action in evidence() {
+            counts[action.change as usize] += 1;
+        }
+        let mut moments: Vec<Vec<Moment>> = counts.into_iter().map(Vec::with_capacity).collect();
+        for &Action { at, change, .. } in evidence() {
+            let minute = clock.local_minute(at);
+            moments[change as usize].push(Moment { minute, at });
+        }
+        moments
+    }
+
+    /// The evidence as instants and series, where each change has its series or none.
+    pub(super) fn of_series(self, series_of: &[Option<u32>]) -> Vec<(i64, u32)> {
+        let actions = self.actions.into_iter();
+        actions
+            .filter(|action| action.evidence)
+            .filter_map(|action| Some((action.at, series_of[action.change as usize]?)))
+            .collect()
+    }
+}
