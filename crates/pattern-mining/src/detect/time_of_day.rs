@@ -102,10 +102,12 @@ fn of_series(
                 }
                 let layout =
                     laid_out[number].get_or_insert_with(|| Layout::new(series, days, frame));
-                if number == 0 && !scan::is_worth_a_look(layout, choice) {
+                let worth = scan::worth_a_look(choice);
+                let most_days = layout.most_days(choice, worth);
+                if number == 0 && f64::from(most_days) < worth {
                     break;
                 }
-                let Some(scan) = Scan::new(series, layout, days, choice, frame) else {
+                let Some(scan) = Scan::new(layout, choice, most_days) else {
                     continue;
                 };
                 for (centre, half_width) in scan.shortlist() {

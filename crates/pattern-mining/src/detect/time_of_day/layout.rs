@@ -66,10 +66,12 @@ impl Choice {
 
 /// The changes of a series in one measure.
 pub(super) struct Layout<'a> {
-    series: &'a Series,
-    days: &'a Days,
-    shifts: &'a Shifts,
+    pub(super) series: &'a Series,
+    pub(super) days: &'a Days,
+    pub(super) shifts: &'a Shifts,
     points: OnceCell<Vec<Point>>,
+    /// Days with a change.
+    any: Vec<u64>,
     /// For each bin the days with a change in it …
     bins: Vec<u64>,
     /// … and those with one in its first minute.
@@ -93,11 +95,18 @@ impl<'a> Layout<'a> {
             bins[word] |= bit;
             firsts[word] |= if place % BIN == 0 { bit } else { 0 };
         });
+        let mut any = vec![0; words];
+        for days in bins.chunks_exact(words.max(1)) {
+            any.iter_mut()
+                .zip(days)
+                .for_each(|(sum, days)| *sum |= days);
+        }
         Self {
             series,
             days,
             shifts,
             points: OnceCell::new(),
+            any,
             bins,
             firsts,
             windows: Default::default(),
@@ -111,22 +120,27 @@ impl<'a> Layout<'a> {
             .get_or_init(|| points(self.series, self.days, self.shifts))
     }
 
-    /// Whether any of the widest windows, or of those that lie in them, has at least so many days.
-    pub(super) fn reaches(&self, choice: &Choice, enough: f64) -> bool {
-        self.days(WIDEST, choice)
-            .any(|(_, days)| f64::from(days) >= enough)
+    /// The most days of the choice that any of the widest windows has, and so any that lies in one; 0 where it is below `enough`.
+    pub(super) fn most_days(&self, choice: &Choice, enough: f64) -> u32 {
+        if f64::from(days_in_both(&self.any, &choice.bits)) < enough {
+            return 0;
+        }
+        let days = self.days_by_window(WIDEST, choice).map(|(_, days)| days);
+        days.max().unwrap_or(0)
     }
 
     /// The centres of all windows of a width, with the days of the choice that have a change in it.
-    pub(super) fn days(&self, width: usize, choice: &Choice) -> impl Iterator<Item = (i64, u32)> {
+    pub(super) fn days_by_window(
+        &self,
+        width: usize,
+        choice: &Choice,
+    ) -> impl Iterator<Item = (i64, u32)> {
         let bits = self.windows[width].get_or_init(|| self.lay(width));
         let centres = (0..MINUTES_PER_DAY).step_by(WINDOWS[width].1 as usize);
         let windows = bits.chunks_exact(self.words.max(1));
-        centres.zip(windows).map(|(centre, window)| {
-            let both = window.iter().zip(&choice.bits);
-            let days = both.map(|(one, other)| (one & other).count_ones()).sum();
-            (centre, days)
-        })
+        centres
+            .zip(windows)
+            .map(|(centre, window)| (centre, days_in_both(window, &choice.bits)))
     }
 
     /// A window reaches from the first minute of a bin to the first minute of another.
@@ -147,6 +161,11 @@ impl<'a> Layout<'a> {
         }
         windows
     }
+}
+
+fn days_in_both(one: &[u64], other: &[u64]) -> u32 {
+    let both = one.iter().zip(other);
+    both.map(|(one, other)| (one & other).count_ones()).sum()
 }
 
 /// Shows every change of a series as seen from its day and from the days beside it, in order of the moment.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::calendar::{Days, MINUTES_PER_DAY};
-use crate::evidence::{Moment, Series};
+use crate::evidence::Moment;
 use crate::finding::{ClockTime, Finding};
 use crate::life;
 use crate::pattern::{DaySet, Kind, Status};
@@ -45,15 +45,15 @@ pub(super) struct Scan<'a> {
     days: &'a Days,
     choice: &'a Choice,
     shifts: &'a Shifts,
-    layout: &'a Layout<'a>,
+    /// Centre, number of the width and days of every window with enough of them.
+    windows: Vec<(i64, usize, u32)>,
     /// Those of the layout's points that lie in the class and the span.
     points: Vec<Point>,
 }
 
-/// Whether any window of the choice could pass, as a look at the widest ones tells.
-pub(super) fn is_worth_a_look(layout: &Layout<'_>, choice: &Choice) -> bool {
-    let enough = f64::from(MIN_DAYS).max(WORTH_A_SHARE * choice.days as f64);
-    layout.reaches(choice, enough)
+/// Days that the widest window must have for anything of the choice to be looked at.
+pub(super) fn worth_a_look(choice: &Choice) -> f64 {
+    f64::from(MIN_DAYS).max(WORTH_A_SHARE * choice.days as f64)
 }
 
 /// Days that a window must have at least to be looked at closer.
@@ -62,28 +62,33 @@ fn enough(choice: &Choice) -> f64 {
 }
 
 impl<'a> Scan<'a> {
-    /// A scan of what lies in the class and the span; none where no window has days enough.
-    pub(super) fn new(
-        series: &'a Series,
-        layout: &'a Layout<'a>,
-        days: &'a Days,
-        choice: &'a Choice,
-        shifts: &'a Shifts,
-    ) -> Option<Self> {
-        if !layout.reaches(choice, enough(choice)) {
+    /// A scan of what lies in the class and the span, where the widest window has at most so many days; none where no window has enough.
+    pub(super) fn new(layout: &'a Layout<'a>, choice: &'a Choice, most_days: u32) -> Option<Self> {
+        let enough = enough(choice);
+        if f64::from(most_days) < enough {
             return None;
         }
-        let inside = layout
-            .points()
-            .iter()
-            .filter(|point| choice.contains(point));
+        // By centre and width, so that one pass serves the neighbourhoods of all widths.
+        let mut windows: Vec<(i64, usize, u32)> = Vec::new();
+        for width in 0..WINDOWS.len() {
+            let days = layout.days_by_window(width, choice);
+            let many = days.filter(|&(_, days)| f64::from(days) >= enough);
+            windows.extend(many.map(|(centre, days)| (centre, width, days)));
+        }
+        if windows.is_empty() {
+            return None;
+        }
+        windows.sort_unstable();
+        let all = layout.points();
+        let mut points = Vec::with_capacity(all.len());
+        points.extend(all.iter().filter(|point| choice.contains(point)));
         Some(Self {
-            moments: &series.moments,
-            days,
+            moments: &layout.series.moments,
+            days: layout.days,
             choice,
-            shifts,
-            layout,
-            points: inside.copied().collect(),
+            shifts: layout.shifts,
+            windows,
+            points,
         })
     }
 
@@ -110,16 +115,8 @@ impl<'a> Scan<'a> {
 
     /// Windows that are better than chance at first sight: against an even spread over the neighbourhood.
     pub(super) fn shortlist(&self) -> Vec<(i64, i64)> {
-        let enough = enough(self.choice);
-        // By centre and width, so that one pass serves the neighbourhoods of all widths.
-        let mut windows: Vec<(i64, usize, u32)> = Vec::new();
-        for width in 0..WINDOWS.len() {
-            let days = self.layout.days(width, self.choice);
-            let many = days.filter(|&(_, days)| f64::from(days) >= enough);
-            windows.extend(many.map(|(centre, days)| (centre, width, days)));
-        }
-        windows.sort_unstable();
         let mut around = Sweep::new(&self.points, self.days.len(), NEIGHBOURHOOD);
+        let mut windows = self.windows.clone();
         windows.retain(|&(centre, width, days)| {
             around.move_to(centre);
             let share = (2 * WINDOWS[width].0 + 1) as f64 / (2 * NEIGHBOURHOOD + 1) as f64;
