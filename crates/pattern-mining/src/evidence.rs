@@ -128,13 +128,14 @@ impl Evidence {
     pub fn new(timeline: &Timeline, settings: &Settings) -> Self {
         let tail = timeline.tail();
         let from = timeline.horizon();
-        let old = timeline.records.partition_point(|record| record.at < from);
-        let records = || timeline.records[old..].iter().chain(&tail);
+        let before = |records: &[Record]| records.partition_point(|record| record.at < from);
+        let old = (before(&timeline.records), before(&tail));
+        let records = || timeline.records[old.0..].iter().chain(&tail[old.1..]);
         let covered = timeline.covered.unwrap_or((0, 0));
         let span = (covered.0.max(from), covered.1);
         let clock = LocalClock::new(timeline.time_zone.clone(), span.0, span.1 + 1_000_000);
         let mut left_out = timeline.left_out.clone();
-        left_out.add(Reason::Older, old as u64);
+        left_out.add(Reason::Older, (old.0 + old.1) as u64);
         let mut facts = facts(timeline, settings);
         reserve(&mut facts, records(), &timeline.samples);
         for sample in timeline.samples.iter().filter(|sample| sample.at >= from) {

@@ -56,13 +56,12 @@ fn choices(days: &Days) -> Vec<Vec<Choice>> {
     let long = days.len() > RECENT_DAYS * 3 / 2;
     let broad = [DaySet::ALL, DaySet::WEEKDAY, DaySet::WEEKEND];
     let classes = broad.into_iter().chain((0..7).map(DaySet::single));
+    let whole = 0..days.len();
     let spans = |class: DaySet| {
-        let mut spans = vec![0..days.len()];
-        if long && class.count() > 1 {
-            spans.extend([recent.clone(), early.clone()]);
-        }
-        spans
-            .into_iter()
+        let parts = [recent.clone(), early.clone()];
+        let parts = parts.into_iter().filter(|_| long && class.count() > 1);
+        std::iter::once(whole.clone())
+            .chain(parts)
             .map(|span| Choice::new(days, class, span))
             .collect::<Vec<_>>()
     };

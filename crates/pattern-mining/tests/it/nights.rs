@@ -8,40 +8,70 @@ use crate::home::Chance;
 
 const DAY: i64 = 86_400_000_000;
 
-/// Lines of a home with a habit of the morning, a pair, and a life around them.
-fn lines(days: i64) -> Vec<(i64, String)> {
+/// Lines by instant, in microseconds after the first day's midnight.
+type Lines = Vec<(i64, String)>;
+
+fn change(lines: &mut Lines, at: i64, id: &str, state: &str) {
+    let t = UtcMicros::new(1_780_000_000_000_000 + at).expect("an instant");
+    let text = format!(
+        "{{\"t\":\"{}\",\"entity_id\":\"{id}\",\"state\":\"{state}\",\"context\":{{\"id\":\"{at}\"}}}}",
+        t.timestamp()
+    );
+    lines.push((at, text));
+}
+
+fn used(lines: &mut Lines, at: i64, long: i64, id: &str) {
+    change(lines, at, id, "on");
+    change(lines, at + long, id, "off");
+}
+
+/// Lines of a home with a habit of the morning, a pair, one that depends on a measurement, and a life around them.
+fn lines(days: i64) -> Lines {
     let mut chance = Chance::new(5);
     let mut lines = Vec::new();
-    let mut used = |at: i64, long: i64, id: &str| {
-        for (at, state) in [(at, "on"), (at + long, "off")] {
-            let t = UtcMicros::new(1_780_000_000_000_000 + at).expect("an instant");
-            let text = format!(
-                "{{\"t\":\"{}\",\"entity_id\":\"{id}\",\"state\":\"{state}\",\"context\":{{\"id\":\"{at}\"}}}}",
-                t.timestamp()
-            );
-            lines.push((at, text));
-        }
-    };
     for day in 0..days {
         let minute = 60_000_000;
         used(
+            &mut lines,
             day * DAY + (420 + chance.around(6)) * minute,
             900_000_000,
             "light.morning",
         );
         for _ in 0..2 {
             let at = day * DAY + (500 + chance.below(800)) * minute;
-            used(at, 20_000_000, "binary_sensor.door");
+            used(&mut lines, at, 20_000_000, "binary_sensor.door");
             let delay = 15_000_000 + chance.around(5) * 1_000_000;
             used(
+                &mut lines,
                 at + delay,
                 (60 + chance.below(2_000)) * 1_000_000,
                 "light.hall",
             );
         }
+        // Somebody lights the desk after the study's door opens, when it is dull; an hour later they do not come back to it.
+        let (dull, at) = (
+            chance.below(2) == 0,
+            day * DAY + (540 + chance.below(60)) * minute,
+        );
+        let lux = if dull { 40 } else { 900 } + chance.below(30);
+        for hour in 6..20 {
+            let at = day * DAY + hour * 60 * minute;
+            change(&mut lines, at, "sensor.lux", &(lux + hour).to_string());
+        }
+        for at in [at, at + 240 * minute, at + 420 * minute] {
+            used(&mut lines, at, 60_000_000, "binary_sensor.study");
+            if dull {
+                used(
+                    &mut lines,
+                    at + (30 + chance.below(30)) * 1_000_000,
+                    1_800_000_000,
+                    "light.desk",
+                );
+            }
+        }
         for lamp in ["light.a", "light.b", "light.c"] {
             let at = day * DAY + (400 + chance.below(1_000)) * minute;
-            used(at, (60 + chance.below(3_000)) * 1_000_000, lamp);
+            used(&mut lines, at, (60 + chance.below(3_000)) * 1_000_000, lamp);
         }
     }
     lines.sort();
@@ -63,25 +93,41 @@ fn add(timeline: &mut Timeline, lines: &[(i64, String)]) {
     }
 }
 
+/// Adds the changes night by night, each of so many days, with a run and a rest on disk after each; what the last run tells.
+fn night_by_night(lines: &[(i64, String)], days: i64) -> String {
+    let mut timeline = Timeline::new(TimeZone::UTC);
+    let mut last = String::new();
+    for night in lines.chunk_by(|one, other| one.0 / (days * DAY) == other.0 / (days * DAY)) {
+        add(&mut timeline, night);
+        timeline.settle();
+        last = told(&timeline);
+        let saved = timeline.save().expect("bytes");
+        timeline = Timeline::restore(&saved).expect("a timeline");
+    }
+    assert_eq!(told(&timeline), last);
+    last
+}
+
 #[test]
 fn nightly_runs_from_what_was_saved_give_the_answer_of_one_run_over_everything() {
     let lines = lines(60);
     let mut whole = Timeline::new(TimeZone::UTC);
     add(&mut whole, &lines);
     let expected = told(&whole);
-    assert!(
-        expected.contains("\"pair\"") && expected.contains("\"time_of_day\""),
-        "{expected}"
-    );
-    let mut timeline = Timeline::new(TimeZone::UTC);
-    for night in lines.chunk_by(|one, other| one.0 / DAY == other.0 / DAY) {
-        add(&mut timeline, night);
-        timeline.settle();
-        drop(told(&timeline));
-        let saved = timeline.save().expect("bytes");
-        timeline = Timeline::restore(&saved).expect("a timeline");
+    for kind in ["pair", "time_of_day", "conditional"] {
+        assert!(expected.contains(&format!("\"{kind}\"")), "{expected}");
     }
-    assert_eq!(told(&timeline), expected);
+    assert_eq!(night_by_night(&lines, 1), expected);
+}
+
+#[test]
+fn nightly_runs_give_the_same_answer_when_the_oldest_days_fall_out_of_what_a_run_looks_at() {
+    let lines = lines(460);
+    let mut whole = Timeline::new(TimeZone::UTC);
+    add(&mut whole, &lines);
+    let expected = told(&whole);
+    assert!(expected.contains("\"older\""), "{expected}");
+    assert_eq!(night_by_night(&lines, 20), expected);
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Choice {
         }
     }
 
-    pub(super) fn contains(&self, point: &Point) -> bool {
+    pub(super) fn contains(&self, point: Point) -> bool {
         let day = usize::from(point.day);
         self.bits[day / 64] & (1 << (day % 64)) != 0
     }
@@ -202,9 +202,9 @@ fn each_point(series: &Series, days: &Days, shifts: &Shifts, mut see: impl FnMut
 fn points(series: &Series, days: &Days, shifts: &Shifts) -> Vec<Point> {
     let mut points = Vec::with_capacity(series.moments.len() * 3 / 2);
     let mut ends = [0_u32; MINUTES];
-    let place = |point: &Point| (i64::from(point.minute) + REACH) as usize;
+    let place = |point: Point| (i64::from(point.minute) + REACH) as usize;
     each_point(series, days, shifts, |point| {
-        ends[place(&point)] += 1;
+        ends[place(point)] += 1;
         points.push(point);
     });
     let mut sum = 0;
@@ -213,7 +213,7 @@ fn points(series: &Series, days: &Days, shifts: &Shifts) -> Vec<Point> {
     }
     let mut ordered = points.clone();
     for point in points {
-        let end = &mut ends[place(&point)];
+        let end = &mut ends[place(point)];
         ordered[*end as usize] = point;
         *end += 1;
     }

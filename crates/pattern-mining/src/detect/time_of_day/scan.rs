@@ -81,7 +81,7 @@ impl<'a> Scan<'a> {
         windows.sort_unstable();
         let all = layout.points();
         let mut points = Vec::with_capacity(all.len());
-        points.extend(all.iter().filter(|point| choice.contains(point)));
+        points.extend(all.iter().filter(|point| choice.contains(**point)));
         Some(Self {
             moments: &layout.series.moments,
             days: layout.days,
