@@ -129,7 +129,7 @@ pub(super) async fn events(
     changes: Vec<Change>,
     no_attributes: bool,
 ) -> Result<Vec<Event>, StoreFailure> {
-    let texts = Texts::read(database, &changes).await?;
+    let texts = Box::pin(Texts::read(database, &changes)).await?;
     let none = RawValue::from_string("{}".to_owned()).map_err(decode)?;
     Ok(changes
         .into_iter()
