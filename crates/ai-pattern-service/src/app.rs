@@ -10,12 +10,12 @@ use common::lifecycle::{Failure, Tasks};
 use common::program::Service;
 use data_api_client::DataApi;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::http::Api;
 use crate::notify::broker::Broker;
-use crate::notify::{Outbox, Session};
+use crate::notify::{Commands, Session, States, WAITING_COMMANDS};
 use crate::run::{Analyst, Parts, first_look};
 use crate::schedule;
 use crate::store::Store;
@@ -49,12 +49,12 @@ impl App {
         let address = listener.local_addr()?;
         let health = Health::new();
         let store = Store::open(&config.database).await?;
-        let outbox = config.broker.as_ref().map(|_| Outbox::default());
         let zone = HomeZone::new(config.time_zone.clone());
+        let data_api = DataApi::new(config.data_api)?;
         let analyst = Analyst::new(Parts {
             store: store.clone(),
-            data_api: DataApi::new(config.data_api)?,
-            outbox: outbox.clone(),
+            data_api: data_api.clone(),
+            has_broker: config.broker.is_some(),
             clock: clock.clone(),
             zone: zone.clone(),
             lookback_days: config.lookback_days,
@@ -63,13 +63,15 @@ impl App {
             health: health.clone(),
             tasks: tasks.clone(),
         });
-        if let (Some(broker), Some(outbox)) = (config.broker, outbox) {
-            notify(tasks, &clock, broker, outbox.clone(), &health);
-            analyst.post_untold().await;
-            tasks.spawn(
-                "pattern-ledger",
-                mark_told(outbox, store.clone(), clock.clone(), tasks.stopping()),
-            );
+        if let Some(broker) = config.broker {
+            let states = States {
+                settings: config.home,
+                store: store.clone(),
+                clock: clock.clone(),
+                zone: zone.clone(),
+                data_api,
+            };
+            notify(tasks, broker, states, &analyst, &health).await?;
         }
         let schedule = config.schedule.clone();
         tasks.spawn(
@@ -116,42 +118,38 @@ impl App {
     }
 }
 
-/// Starts the link to the broker.
-fn notify(tasks: &Tasks, clock: &Clock, broker: Broker, outbox: Outbox, health: &Health) {
-    // Two processes of one home, or a process and its successor, must not have the same name: a broker cuts off the older one.
-    let client_id = format!(
-        "homeiq-ai-pattern-service-{:x}-{:x}",
-        std::process::id(),
-        clock.now().get()
-    );
+/// Starts the link to the broker, and everything that speaks over it.
+async fn notify(
+    tasks: &Tasks,
+    broker: Broker,
+    states: States,
+    analyst: &Analyst,
+    health: &Health,
+) -> Result<(), Failure> {
+    let (store, clock) = (states.store.clone(), states.clock.clone());
+    let prefix = states.settings.prefix.clone();
+    let (said, heard) = mpsc::channel(WAITING_COMMANDS);
+    let commands = Commands {
+        analyst: analyst.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        prefix: prefix.clone(),
+        heard,
+    };
+    analyst.post_untold().await;
     let session = Session {
         broker,
-        client_id,
-        outbox,
+        install_id: store.install_id().await?,
+        prefix,
+        store,
+        heard: said,
+        clock,
         health: health.clone(),
     };
     tasks.spawn("mqtt-session", session.keep(tasks.stopping()));
-}
-
-/// Writes down which habits were told, as their messages are acknowledged.
-async fn mark_told(
-    outbox: Outbox,
-    store: Store,
-    clock: Clock,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
-    loop {
-        let ids = tokio::select! {
-            ids = outbox.acknowledged() => ids,
-            () = stop.cancelled() => return Ok(()),
-        };
-        for id in ids {
-            if let Err(failure) = store.mark_told(&id, clock.now()).await {
-                tracing::error!(error = %failure, "a habit was told but this cannot be written down: it is told again after a restart");
-            }
-            outbox.marked(&id);
-        }
-    }
+    tasks.spawn("mqtt-commands", commands.keep(tasks.stopping()));
+    tasks.spawn("mqtt-states", states.keep(tasks.stopping()));
+    Ok(())
 }
 
 impl Service for PatternService {

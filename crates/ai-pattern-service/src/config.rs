@@ -10,6 +10,7 @@ use database::url::DatabaseUrl;
 use jiff::tz::TimeZone;
 
 use crate::notify::broker::Broker;
+use crate::notify::settings::HomeSettings;
 use crate::schedule::Schedule;
 
 pub use least::Least;
@@ -37,6 +38,8 @@ pub struct Config {
     pub least: Least,
     /// Whom to tell; none when no broker is set.
     pub broker: Option<Broker>,
+    /// What is shown in Home Assistant over MQTT.
+    pub home: HomeSettings,
     /// Web pages that may call.
     pub cors: CorsOrigins,
 }
@@ -75,6 +78,7 @@ impl Config {
             ),
             least: Least::read(env),
             broker: Broker::read(env),
+            home: HomeSettings::read(env),
             cors: CorsOrigins::read(env),
         }
     }

@@ -7,6 +7,8 @@ use utoipa::ToSchema;
 
 /// Runs in a row without a habit after which it is gone. One bad night does not end a habit.
 pub(crate) const RUNS_UNTIL_GONE: u32 = 3;
+/// Days that "later" lasts unless it is said otherwise, and at most.
+pub(crate) const LATER_DAYS: (i64, i64) = (30, 3650);
 /// A habit that moved by at least this many minutes has changed.
 const MOVED_MINUTES: u16 = 15;
 /// A habit whose confidence moved by this much has changed.
@@ -58,6 +60,8 @@ pub struct Known {
     pub feedback: Option<Feedback>,
     /// Until when it is not to be shown.
     pub later_until: Option<UtcMicros>,
+    /// Whether a broker acknowledged the message that it was found.
+    pub told: bool,
 }
 
 /// What a run means for one habit.
@@ -150,13 +154,14 @@ pub(crate) mod tests {
         .expect("a habit")
     }
 
-    fn known(pattern: Pattern, missed_runs: u32, gone: bool) -> Known {
+    pub(crate) fn known(pattern: Pattern, missed_runs: u32, gone: bool) -> Known {
         Known {
             pattern,
             missed_runs,
             gone,
             feedback: None,
             later_until: None,
+            told: true,
         }
     }
 

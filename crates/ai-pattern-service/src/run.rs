@@ -10,7 +10,7 @@ use common::health::Health;
 use common::instant::UtcMicros;
 use common::lifecycle::Tasks;
 use data_api_client::{CallFailed, DataApi};
-use pattern_mining::pattern::Kind;
+use pattern_mining::pattern::{Kind, Pattern};
 use pattern_mining::{Known as Identity, Outcome, Settings, mine};
 use serde::Serialize;
 use serde_json::json;
@@ -19,14 +19,14 @@ use tracing::Instrument;
 use crate::config::Least;
 use crate::history::{Source, Span};
 use crate::ledger::{self, Feedback, Known, News};
-use crate::notify::Outbox;
-use crate::notify::message::{AnalysisComplete, Message, PatternEvent, RunStatus, SERVICE};
-use crate::store::{RunRecord, Store, StoreFailure};
+use crate::notify::message::RunStatus;
+use crate::notify::news;
+use crate::store::{NewMessage, RunRecord, Store, StoreFailure};
 use crate::zone::HomeZone;
 
 pub(crate) use first_look::first_look;
 
-/// Habits that are told after one run at most, the surest first; the others follow after the next.
+/// Habits that are told after a start at most, the surest first; the others follow after the next run.
 const MAX_TOLD: u32 = 500;
 /// Longest text of a failure in a message or a row, in characters.
 const MAX_ERROR_CHARS: usize = 500;
@@ -51,8 +51,8 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     /// The past.
     pub(crate) data_api: DataApi,
-    /// Whom to tell; none without a broker.
-    pub(crate) outbox: Option<Outbox>,
+    /// Whether there is anybody to tell.
+    pub(crate) has_broker: bool,
     /// The time.
     pub(crate) clock: Clock,
     /// The home's wall clock.
@@ -79,6 +79,8 @@ pub(crate) enum Cause {
     Trigger,
     /// Nothing was ever analysed.
     Start,
+    /// Somebody asked over MQTT.
+    Mqtt,
 }
 
 impl Cause {
@@ -87,6 +89,7 @@ impl Cause {
             Self::Schedule => "schedule",
             Self::Trigger => "trigger",
             Self::Start => "start",
+            Self::Mqtt => "mqtt",
         }
     }
 }
@@ -171,7 +174,7 @@ impl Analyst {
 
     /// Whether there is anybody to tell.
     pub(crate) fn has_broker(&self) -> bool {
-        self.0.parts.outbox.is_some()
+        self.0.parts.has_broker
     }
 
     fn begin(&self, cause: Cause) -> Result<UnderWay, AlreadyRunning> {
@@ -213,7 +216,6 @@ impl Analyst {
         };
         let seconds = record.ended_at.seconds_since(started_at);
         metrics::histogram!("homeiq_pattern_run_duration_seconds", "status" => record.status.clone()).record(seconds);
-        self.tell(&record, seconds).await;
     }
 
     /// Asks for the home's time zone where none was set. Without an answer the zone stays as it is: the run itself shows what is wrong.
@@ -283,7 +285,8 @@ impl Analyst {
             errors: Vec::new(),
             report,
         };
-        parts.store.keep_run(&lines, &record).await?;
+        let messages = self.news(&lines, &known, &record).await?;
+        parts.store.keep_run(&lines, &record, &messages).await?;
         if let Some(saved) = &past.saved {
             parts.store.keep_timeline(saved).await?;
         }
@@ -313,45 +316,55 @@ impl Analyst {
             errors: vec![failed.to_string().chars().take(MAX_ERROR_CHARS).collect()],
             report: json!({}),
         };
-        if let Err(failure) = parts.store.keep_failed_run(&record).await {
+        let messages = self.end(&record);
+        if let Err(failure) = parts.store.keep_failed_run(&record, &messages).await {
             tracing::error!(error = %failure, "the failed analysis is not written down");
         }
         record
     }
 
-    async fn tell(&self, record: &RunRecord, seconds: f64) {
-        let Some(outbox) = &self.0.parts.outbox else {
-            return;
-        };
-        self.post_untold().await;
-        let nothing_read = self.0.events_read.load(Ordering::Relaxed) == 0;
-        outbox.post(Message::Analysis(AnalysisComplete {
-            service: SERVICE.to_owned(),
-            timestamp: record.ended_at,
-            status: if record.errors.is_empty() {
-                RunStatus::Completed
-            } else {
-                RunStatus::Failed
-            },
-            patterns_detected: record.patterns_found,
-            synergies_detected: record.synergies_found(),
-            duration_seconds: if nothing_read { 0.0 } else { seconds },
-            errors: record.errors.clone(),
-        }));
+    /// What is told of a run that came to its end.
+    async fn news(
+        &self,
+        lines: &[(&Pattern, News)],
+        known: &[Known],
+        record: &RunRecord,
+    ) -> Result<Vec<NewMessage>, StoreFailure> {
+        if !self.has_broker() {
+            return Ok(Vec::new());
+        }
+        let mut messages = news::of_habits(lines, known);
+        if !self.0.parts.store.notifications().await? {
+            metrics::counter!("homeiq_mqtt_dropped_total", "reason" => "notifications_off")
+                .increment(messages.len() as u64);
+            messages.clear();
+        }
+        messages.extend(self.end(record));
+        Ok(messages)
     }
 
-    /// Puts every habit in the outbox that nobody was told of: after a run, and after a start.
+    /// That a run is over.
+    fn end(&self, record: &RunRecord) -> Vec<NewMessage> {
+        if !self.has_broker() {
+            return Vec::new();
+        }
+        let nothing_read = self.0.events_read.load(Ordering::Relaxed) == 0;
+        let seconds = record.ended_at.seconds_since(record.started_at);
+        news::of_run(record, if nothing_read { 0.0 } else { seconds }).into()
+    }
+
+    /// Puts every habit in the queue that nobody was told of: what was found while no broker was set.
     pub(crate) async fn post_untold(&self) {
-        let Some(outbox) = &self.0.parts.outbox else {
-            return;
-        };
-        match self.0.parts.store.untold(MAX_TOLD).await {
-            Ok(habits) => habits
-                .iter()
-                .for_each(|habit| outbox.post(Message::Pattern(PatternEvent::from(habit)))),
-            Err(failure) => {
-                tracing::error!(error = %failure, "which habits are still to be told cannot be read; the next run tries again");
+        let (store, now) = (&self.0.parts.store, self.0.parts.clock.now());
+        let posted = async {
+            if store.notifications().await? {
+                let habits = store.untold(MAX_TOLD).await?;
+                store.post(&news::of_untold(&habits), now).await?;
             }
+            Ok::<_, StoreFailure>(())
+        };
+        if let Err(failure) = posted.await {
+            tracing::error!(error = %failure, "which habits are still to be told cannot be read; the next run tries again");
         }
     }
 }

@@ -1,13 +1,15 @@
 //! What is kept between runs. Everything that knows SQL is below this module.
 
 mod community;
+mod facts;
 mod feedback;
+mod outbox;
 mod patterns;
 mod runs;
 mod silences;
 mod timelines;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use common::instant::UtcMicros;
 
@@ -21,11 +23,13 @@ pub use community::{
 };
 pub use database::failure::{CannotOpen, StoreFailure};
 pub use feedback::{FeedbackCounts, Said};
+pub use outbox::{MAX_WAITING, NewMessage, Receipt, WaitingMessage, WaitingState};
 pub use timelines::SavedTimeline;
 
 use database::url::DatabaseUrl;
 use database::{Database, Migrations};
 use sqlx::migrate::Migrator;
+use tokio::sync::Notify;
 
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
     under_own_name(sqlx::migrate!(
@@ -48,6 +52,16 @@ fn under_own_name(mut migrations: Migrator) -> Migrator {
 #[derive(Debug, Clone)]
 pub struct Store {
     database: Database,
+    signals: Arc<Signals>,
+}
+
+/// Wakes those who look after what is kept.
+#[derive(Debug, Default)]
+struct Signals {
+    /// Something waits for a broker.
+    posted: Notify,
+    /// Habits, or what was said of them, are others than before.
+    changed: Notify,
 }
 
 impl Store {
@@ -59,12 +73,18 @@ impl Store {
         };
         Ok(Self {
             database: Database::open(url, migrations).await?,
+            signals: Arc::default(),
         })
     }
 
     /// Whether the store can be written to now.
     pub async fn check(&self) -> Result<(), StoreFailure> {
         self.database.check().await
+    }
+
+    /// Resolves when habits, or what was said of them, have changed since the last time.
+    pub(crate) async fn changed(&self) {
+        self.signals.changed.notified().await;
     }
 
     /// Ends all work on it.

@@ -4,6 +4,7 @@ mod call;
 pub mod events;
 pub mod gaps;
 pub mod registry;
+pub mod standing;
 pub mod statistics;
 
 pub use call::{CallFailed, DataApi};

@@ -174,6 +174,17 @@ impl Broker {
         Ok(())
     }
 
+    /// Ends the broker with SIGKILL; connected clients are cut off.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await.context("mosquitto cannot be killed")?;
+        }
+        Ok(())
+    }
+
     /// Starts a stopped broker again on the same port, with the same users.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod place;
 mod port;
 mod postgres;
 mod proxy;
+mod publisher;
 mod subscriber;
 
 pub use broker::{Broker, BrokerOptions};
@@ -14,4 +15,5 @@ pub use place::Place;
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use proxy::{Fault, Proxy, Way};
+pub use publisher::publish;
 pub use subscriber::{Message, Subscriber};

@@ -10,12 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::patterns::find;
 use super::{Api, enveloped, store_problem, synergies};
+use crate::ledger::LATER_DAYS;
 use crate::store::{Feedback, Said, StoredPattern};
 
 /// Longest comment, in characters.
 const MAX_COMMENT: usize = 500;
-/// Days that "later" lasts unless it is said otherwise, and at most.
-const LATER_DAYS: (i64, i64) = (30, 3650);
 
 /// The word of the replaced service.
 #[derive(Debug, Deserialize, IntoParams)]

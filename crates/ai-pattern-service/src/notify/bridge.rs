@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::{MqttOptions, Transport};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -52,26 +51,21 @@ impl Bridge {
         })
     }
 
-    /// Options of a client that speaks through this bridge.
-    pub(super) fn options(&self, client_id: &str) -> MqttOptions {
-        let socket = self
-            .folder
+    /// Where a client that speaks through this bridge connects to.
+    pub(super) fn socket(&self) -> String {
+        self.folder
             .path()
             .join("mqtt")
             .to_string_lossy()
-            .into_owned();
-        // The port is not used, but must not be 0.
-        let mut options = MqttOptions::new(client_id, socket, 1);
-        options.set_transport(Transport::unix());
-        options
+            .into_owned()
     }
 
-    /// Carries bytes until one side ends; says why.
-    pub(super) async fn carry(self) -> String {
-        match self.carried().await {
-            Ok(()) => "the broker ended the connection".to_owned(),
-            Err(reason) => reason,
-        }
+    /// Carries bytes until one side ends.
+    ///
+    /// # Errors
+    /// It cannot be begun, or broke; in words.
+    pub(super) async fn carry(self) -> Result<(), String> {
+        self.carried().await
     }
 
     async fn carried(self) -> Result<(), String> {

@@ -22,6 +22,13 @@ pub enum Scheme {
     Mqtts,
 }
 
+impl Scheme {
+    /// Whether the client speaks to the broker itself, without our bridge.
+    pub const fn is_plain(self) -> bool {
+        matches!(self, Self::Mqtt)
+    }
+}
+
 /// A broker.
 #[derive(Debug, Clone)]
 pub struct Broker {

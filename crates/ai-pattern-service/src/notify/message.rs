@@ -1,10 +1,11 @@
 //! What is said, and where. Each payload is defined here once; `shared/contracts/mqtt` has its schema.
 
 use common::instant::UtcMicros;
-use pattern_mining::pattern::{DaySet, Kind, Pattern};
+use pattern_mining::pattern::{DaySet, Kind, Oddity, Pattern};
 use serde::{Deserialize, Serialize};
 
-use crate::notify::topics::Topic;
+use super::topics::Topic;
+use crate::store::NewMessage;
 
 /// Payload of [`Topic::Status`] while the service is connected.
 pub const ONLINE: &str = "online";
@@ -52,11 +53,36 @@ impl RunStatus {
     }
 }
 
+/// Payload of [`Topic::LegacyAnalysisComplete`], as subscribers of the replaced client know it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LegacyAnalysisComplete {
+    /// Always `pattern_analysis_complete`.
+    pub event: String,
+    /// When the run was over.
+    pub timestamp: UtcMicros,
+    /// Habits found.
+    pub patterns_detected: u32,
+    /// Those of them that tie things together.
+    pub synergies_detected: u32,
+    /// How long it took.
+    pub processing_time_sec: f64,
+    /// Whether it came to its end.
+    pub success: bool,
+}
+
 /// Payload of [`Topic::PatternEvent`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PatternEvent {
     /// What happened.
     pub event_type: PatternEventType,
+    /// The habit.
+    #[serde(flatten)]
+    pub habit: Habit,
+}
+
+/// A habit in a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Habit {
     /// The habit; the same id in the HTTP API.
     pub id: String,
     /// Its kind.
@@ -88,12 +114,34 @@ pub struct PatternEvent {
 pub enum PatternEventType {
     /// It was found, for the first time or again after it was gone.
     Found,
+    /// It moved, changed its days, or became clearly more or less sure.
+    Changed,
+    /// It has ended, or was not found for several runs.
+    Gone,
+    /// A run did not find it, for the first time.
+    Missed,
 }
 
-impl From<&Pattern> for PatternEvent {
+/// Payload of [`Topic::AnomalyEvent`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnomalyEvent {
+    /// What is odd: `left_open`, `stuck_on`, `silent`, `unusual_hour`, `missed_habit`.
+    pub event_type: Oddity,
+    /// Its id; the same in the HTTP API.
+    pub id: String,
+    /// Who is odd.
+    pub entities: Vec<String>,
+    /// Their states.
+    pub states: Vec<String>,
+    /// When it began.
+    pub since: Option<UtcMicros>,
+    /// In words.
+    pub sentence: String,
+}
+
+impl From<&Pattern> for Habit {
     fn from(pattern: &Pattern) -> Self {
         Self {
-            event_type: PatternEventType::Found,
             id: pattern.id.clone(),
             kind: pattern.kind,
             entities: pattern.entities.clone(),
@@ -109,159 +157,43 @@ impl From<&Pattern> for PatternEvent {
     }
 }
 
-/// Something to say.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Message {
-    /// A run is over.
-    Analysis(AnalysisComplete),
-    /// A habit was found.
-    Pattern(PatternEvent),
-}
-
-impl Message {
-    /// Where it is said.
-    pub const fn topic(&self) -> Topic {
-        match self {
-            Self::Analysis(_) => Topic::AnalysisComplete,
-            Self::Pattern(_) => Topic::PatternEvent,
-        }
-    }
-
-    /// The JSON of it.
-    pub fn payload(&self) -> Vec<u8> {
-        let json = match self {
-            Self::Analysis(payload) => serde_json::to_vec(payload),
-            Self::Pattern(payload) => serde_json::to_vec(payload),
-        };
-        json.expect("texts and numbers are JSON")
-    }
-
-    /// The habit that it is about.
-    pub fn pattern_id(&self) -> Option<&str> {
-        match self {
-            Self::Analysis(_) => None,
-            Self::Pattern(event) => Some(&event.id),
-        }
+/// A message about a moment.
+pub(super) fn moment(topic: &Topic, payload: &impl Serialize) -> NewMessage {
+    NewMessage {
+        topic: topic.to_string(),
+        payload: json(payload),
+        pattern_id: None,
+        expires: true,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::Value;
-
-    const ANALYSIS: &str =
-        include_str!("../../../../shared/contracts/mqtt/analysis-complete.schema.json");
-    const PATTERN: &str =
-        include_str!("../../../../shared/contracts/mqtt/pattern-event.schema.json");
-    const TOPICS: &str = include_str!("../../../../shared/contracts/mqtt/topics.md");
-
-    fn examples() -> [(Message, &'static str); 2] {
-        let analysis = AnalysisComplete {
-            service: SERVICE.to_owned(),
-            timestamp: UtcMicros::new(1_795_421_580_211_807).unwrap(),
-            status: RunStatus::Completed,
-            patterns_detected: 3,
-            synergies_detected: 0,
-            duration_seconds: 1.5,
-            errors: vec!["one".to_owned()],
-        };
-        let habit = PatternEvent::from(&crate::ledger::tests::habit("a", 420, 0.8));
-        [
-            (Message::Analysis(analysis), ANALYSIS),
-            (Message::Pattern(habit), PATTERN),
-        ]
+/// What happened to a habit.
+pub(super) fn of_habit(event_type: PatternEventType, pattern: &Pattern) -> NewMessage {
+    let event = PatternEvent {
+        event_type,
+        habit: Habit::from(pattern),
+    };
+    let is_found = event_type == PatternEventType::Found;
+    NewMessage {
+        pattern_id: is_found.then(|| pattern.id.clone()),
+        ..moment(&Topic::PatternEvent, &event)
     }
+}
 
-    /// Holds a payload against the part of JSON Schema that our schemas use: every key is required, none is extra, types fit.
-    fn check(payload: &Value, schema: &Value, at: &str) {
-        let fits = |kind: &str| match kind {
-            "null" => payload.is_null(),
-            "object" => payload.is_object(),
-            "array" => payload.is_array(),
-            "string" => payload.is_string(),
-            "integer" => payload.is_u64() || payload.is_i64(),
-            "number" => payload.is_number(),
-            other => panic!("{at}: the test does not know the type {other}"),
-        };
-        let kinds: Vec<&str> = match &schema["type"] {
-            Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
-            kind => kind.as_str().into_iter().collect(),
-        };
-        assert!(
-            kinds.is_empty() || kinds.iter().any(|kind| fits(kind)),
-            "{at}: {payload} is not of type {kinds:?}"
-        );
-        if let Some(allowed) = schema["enum"].as_array() {
-            assert!(
-                allowed.contains(payload),
-                "{at}: {payload} is not one of {allowed:?}"
-            );
-        }
-        if let Some(only) = schema.get("const") {
-            assert_eq!(payload, only, "{at}");
-        }
-        if let Some(properties) = schema["properties"].as_object() {
-            let keys: Vec<&String> = payload.as_object().unwrap().keys().collect();
-            let mut required: Vec<&str> = schema["required"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter_map(Value::as_str)
-                .collect();
-            required.sort_unstable();
-            let mut sent: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
-            sent.sort_unstable();
-            assert_eq!(sent, required, "{at}: keys sent and keys required");
-            for (key, schema) in properties {
-                check(&payload[key], schema, &format!("{at}.{key}"));
-            }
-        }
-        for item in payload.as_array().into_iter().flatten() {
-            check(item, &schema["items"], &format!("{at}[]"));
-        }
-    }
+/// That something is out of the ordinary; none for a habit.
+pub(super) fn of_oddity(pattern: &Pattern) -> Option<NewMessage> {
+    let event = AnomalyEvent {
+        event_type: pattern.oddity?,
+        id: pattern.id.clone(),
+        entities: pattern.entities.clone(),
+        states: pattern.states.clone(),
+        since: pattern.t,
+        sentence: pattern.sentence.clone(),
+    };
+    Some(moment(&Topic::AnomalyEvent, &event))
+}
 
-    #[test]
-    fn payloads_are_what_their_schemas_say() {
-        for (message, schema) in examples() {
-            let payload: Value = serde_json::from_slice(&message.payload()).unwrap();
-            check(
-                &payload,
-                &serde_json::from_str(schema).unwrap(),
-                message.topic().as_str(),
-            );
-        }
-    }
-
-    #[test]
-    fn the_payload_of_a_run_has_the_keys_of_the_replaced_service() {
-        let (message, _) = &examples()[0];
-        let payload: Value = serde_json::from_slice(&message.payload()).unwrap();
-        let mut keys: Vec<&str> = payload
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
-        keys.sort_unstable();
-        let wanted = [
-            "duration_seconds",
-            "errors",
-            "patterns_detected",
-            "service",
-            "status",
-            "synergies_detected",
-            "timestamp",
-        ];
-        assert_eq!(keys, wanted);
-        assert_eq!(payload["timestamp"], "2026-11-23T08:13:00.211807+00:00");
-    }
-
-    #[test]
-    fn the_contract_lists_every_topic() {
-        for topic in Topic::ALL {
-            assert!(TOPICS.contains(&format!("`{topic}`")), "{topic}");
-        }
-    }
+/// The JSON of a payload.
+pub(super) fn json(payload: &impl Serialize) -> String {
+    serde_json::to_string(payload).expect("texts and numbers are JSON")
 }

@@ -1,7 +1,5 @@
 //! In place of the bridge on systems without Unix sockets.
 
-use rumqttc::MqttOptions;
-
 use crate::notify::broker::Broker;
 
 #[derive(Debug)]
@@ -9,14 +7,14 @@ pub(super) enum Bridge {}
 
 impl Bridge {
     pub(super) fn new(_: &Broker) -> Result<Self, String> {
-        Err("mqtts:// is not supported on this system; use mqtt://".to_owned())
+        Err("only mqtt:// is supported on this system".to_owned())
     }
 
-    pub(super) fn options(&self, _: &str) -> MqttOptions {
+    pub(super) fn socket(&self) -> String {
         match *self {}
     }
 
-    pub(super) async fn carry(self) -> String {
+    pub(super) async fn carry(self) -> Result<(), String> {
         match self {}
     }
 }

@@ -5,7 +5,7 @@ use database::failure::StoreFailure;
 use database::{Row, Statement, Transaction};
 use pattern_mining::pattern::{Instants, Pattern, Status};
 
-use super::{PatternFilter, RunRecord, Store, StoredPattern, Trend, runs};
+use super::{NewMessage, PatternFilter, RunRecord, Store, StoredPattern, Trend, outbox, runs};
 use crate::ledger::{Feedback, Known, News};
 
 /// Runs over which a trend is told.
@@ -13,7 +13,7 @@ const TREND_RUNS: i64 = 7;
 /// Runs of history that are kept for each habit.
 const HISTORY_RUNS: i64 = 400;
 
-const KNOWN: &str = "SELECT pattern_metadata, missed_runs, deprecated, feedback, later_until FROM patterns ORDER BY id";
+const KNOWN: &str = "SELECT pattern_metadata, missed_runs, deprecated, feedback, later_until, told_at FROM patterns ORDER BY id";
 const LISTED: &str = "SELECT id, pattern_metadata, created_at, updated_at, trend_direction, trend_strength, \
      confidence_history_count, deprecated, told_at, feedback, later_until, rating FROM patterns WHERE TRUE";
 /// A rating of 3 leaves the rank as the confidence has it; each star more or less moves it by a tenth. What was accepted comes first
@@ -44,8 +44,6 @@ const MISS: &str = "UPDATE patterns SET missed_runs = missed_runs + 1, updated_a
      deprecated_at = CASE WHEN $3 THEN $2 ELSE deprecated_at END WHERE pattern_key = $1";
 const UNTOLD: &str = "SELECT pattern_metadata FROM patterns WHERE told_at IS NULL AND NOT deprecated \
      AND COALESCE(feedback, '') <> 'dismiss' ORDER BY confidence DESC, id LIMIT $1";
-const MARK_TOLD: &str =
-    "UPDATE patterns SET told_at = $2 WHERE pattern_key = $1 AND told_at IS NULL";
 
 impl Store {
     /// Every habit that was ever found, gone or not.
@@ -58,16 +56,18 @@ impl Store {
                 gone: row.get("deprecated")?,
                 feedback: feedback(row)?,
                 later_until: later_until(row)?,
+                told: row.get::<Option<i64>>("told_at")?.is_some(),
             })
         });
         known.collect()
     }
 
-    /// Keeps what a run found, and the run itself, in one transaction.
+    /// Keeps what a run found, the run itself, and what is to be told of it, in one transaction.
     pub async fn keep_run(
         &self,
         lines: &[(&Pattern, News)],
         run: &RunRecord,
+        messages: &[NewMessage],
     ) -> Result<(), StoreFailure> {
         let mut transaction = self.database.write().await?;
         let now = run.ended_at;
@@ -87,7 +87,11 @@ impl Store {
             }
         }
         runs::keep(&mut transaction, run).await?;
+        let dropped = outbox::post(&mut transaction, messages, now).await?;
         transaction.commit().await?;
+        dropped.count_and_log();
+        self.signals.posted.notify_one();
+        self.signals.changed.notify_one();
         Ok(())
     }
 
@@ -159,15 +163,6 @@ impl Store {
         let statement = Statement::with(UNTOLD, [limit.into()]);
         let rows = self.database.fetch_all(statement).await?;
         rows.iter().map(metadata).collect()
-    }
-
-    /// Remembers that the message about a habit has arrived.
-    pub async fn mark_told(&self, id: &str, at: UtcMicros) -> Result<(), StoreFailure> {
-        let mut transaction = self.database.write().await?;
-        let statement = Statement::with(MARK_TOLD, [id.into(), at.get().into()]);
-        transaction.execute(statement).await?;
-        transaction.commit().await?;
-        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use common::instant::UtcMicros;
 use database::failure::StoreFailure;
 use database::{Engine, Statement, Transaction};
 
-use super::{RunRecord, Store};
+use super::{NewMessage, RunRecord, Store, outbox};
 
 /// Runs that are remembered.
 const KEPT: i64 = 1_000;
@@ -14,11 +14,19 @@ const INSERT: &str = "INSERT INTO analysis_runs (cause, started_at, ended_at, st
 const FORGET: &str = "DELETE FROM analysis_runs WHERE id NOT IN (SELECT id FROM analysis_runs ORDER BY id DESC LIMIT $1)";
 const LAST: &str = "SELECT * FROM analysis_runs ORDER BY id DESC LIMIT 1";
 impl Store {
-    /// Keeps a run that found nothing because it failed.
-    pub async fn keep_failed_run(&self, run: &RunRecord) -> Result<(), StoreFailure> {
+    /// Keeps a run that found nothing because it failed, and what is to be told of it.
+    pub async fn keep_failed_run(
+        &self,
+        run: &RunRecord,
+        messages: &[NewMessage],
+    ) -> Result<(), StoreFailure> {
         let mut transaction = self.database.write().await?;
         keep(&mut transaction, run).await?;
+        let dropped = outbox::post(&mut transaction, messages, run.ended_at).await?;
         transaction.commit().await?;
+        dropped.count_and_log();
+        self.signals.posted.notify_one();
+        self.signals.changed.notify_one();
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use test_support::{Place, eventually};
 
 pub(crate) const SOON: Duration = Duration::from_secs(20);
-const KEY: &str = "a key of this test";
+pub(crate) const KEY: &str = "a key of this test";
 
 /// Something that runs until it is stopped.
 pub(crate) struct Running {

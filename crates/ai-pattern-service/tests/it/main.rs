@@ -3,8 +3,14 @@
 mod api;
 mod broker;
 mod chain;
+mod commands;
 mod habits;
 mod house;
+mod killed;
 mod library;
+mod outbox;
+mod schema;
+mod states;
 mod store;
 mod tls;
+mod versions;

@@ -1,6 +1,6 @@
 //! The tables.
 
-use ai_pattern_service::store::{News, PatternFilter, RunRecord, Store, Trend};
+use ai_pattern_service::store::{News, PatternFilter, Receipt, RunRecord, Store, Trend};
 use common::instant::UtcMicros;
 
 use pattern_mining::pattern::Pattern;
@@ -8,12 +8,13 @@ use serde_json::json;
 use test_support::Place;
 
 use crate::house;
+use crate::outbox::found;
 
-fn at(second: i64) -> UtcMicros {
+pub(crate) fn at(second: i64) -> UtcMicros {
     UtcMicros::new(second * 1_000_000).expect("an instant")
 }
 
-fn habit(id: &str, confidence: f64) -> Pattern {
+pub(crate) fn habit(id: &str, confidence: f64) -> Pattern {
     serde_json::from_value(json!({
         "id": id, "type": "time_of_day", "entities": ["light.kitchen"], "states": ["on"], "status": "active",
         "confidence": confidence, "q_value": 1e-9, "occurrences": 19, "opportunities": 21, "days_seen": 19,
@@ -25,7 +26,7 @@ fn habit(id: &str, confidence: f64) -> Pattern {
     .expect("a habit")
 }
 
-fn run(second: i64, days: u32) -> RunRecord {
+pub(crate) fn run(second: i64, days: u32) -> RunRecord {
     RunRecord {
         cause: "schedule".to_owned(),
         started_at: at(second - 1),
@@ -40,13 +41,13 @@ fn run(second: i64, days: u32) -> RunRecord {
     }
 }
 
-async fn open() -> (Place, Store) {
+pub(crate) async fn open() -> (Place, Store) {
     let place = house::place().await;
     let store = reopen(&place).await;
     (place, store)
 }
 
-async fn reopen(place: &Place) -> Store {
+pub(crate) async fn reopen(place: &Place) -> Store {
     let url = place.database.parse().expect("an address");
     Store::open(&url).await.expect("a store")
 }
@@ -63,7 +64,7 @@ fn all() -> PatternFilter {
 async fn what_was_kept_is_there_after_a_restart() {
     let (place, store) = open().await;
     store
-        .keep_run(&[(&habit("a", 0.7), News::New)], &run(1000, 30))
+        .keep_run(&[(&habit("a", 0.7), News::New)], &run(1000, 30), &[])
         .await
         .unwrap();
     store.close().await;
@@ -92,6 +93,7 @@ async fn two_habits_of_one_light_do_not_overwrite_each_other() {
         .keep_run(
             &[(&morning, News::New), (&evening, News::New)],
             &run(1000, 30),
+            &[],
         )
         .await
         .unwrap();
@@ -117,6 +119,7 @@ async fn confidence_can_fall_and_the_trend_says_so() {
             .keep_run(
                 &[(&habit("a", confidence), News::Changed)],
                 &run(second, 30),
+                &[],
             )
             .await
             .unwrap();
@@ -137,19 +140,23 @@ async fn a_habit_that_is_gone_is_not_listed_and_is_told_again_when_it_is_back() 
     let (_place, store) = open().await;
     let a = habit("a", 0.7);
     store
-        .keep_run(&[(&a, News::New)], &run(1000, 30))
+        .keep_run(&[(&a, News::New)], &run(1000, 30), &[])
         .await
         .unwrap();
     assert_eq!(store.untold(10).await.unwrap(), std::slice::from_ref(&a));
-    store.mark_told("a", at(1001)).await.unwrap();
+    let told = [Receipt::Message {
+        number: 1,
+        pattern_id: Some("a".to_owned()),
+    }];
+    store.arrived(&told, at(1001)).await.unwrap();
     assert_eq!(store.untold(10).await.unwrap(), []);
     store
-        .keep_run(&[(&a, News::Missed)], &run(2000, 30))
+        .keep_run(&[(&a, News::Missed)], &run(2000, 30), &[])
         .await
         .unwrap();
     assert_eq!(store.known().await.unwrap()[0].missed_runs, 1);
     store
-        .keep_run(&[(&a, News::Gone)], &run(3000, 30))
+        .keep_run(&[(&a, News::Gone)], &run(3000, 30), &[])
         .await
         .unwrap();
     assert!(store.known().await.unwrap()[0].gone);
@@ -164,7 +171,7 @@ async fn a_habit_that_is_gone_is_not_listed_and_is_told_again_when_it_is_back() 
         []
     );
     store
-        .keep_run(&[(&a, News::Revived)], &run(4000, 30))
+        .keep_run(&[(&a, News::Revived)], &run(4000, 30), &[])
         .await
         .unwrap();
     let back = store.patterns(&all()).await.unwrap().remove(0);
@@ -186,6 +193,7 @@ async fn lists_what_was_asked_for() {
         .keep_run(
             &[(&habit("a", 0.7), News::New), (&other, News::New)],
             &run(1000, 30),
+            &[],
         )
         .await
         .unwrap();
@@ -245,16 +253,19 @@ async fn lists_what_was_asked_for() {
 async fn an_analysis_of_nothing_does_not_count_as_a_first_look() {
     let (_place, store) = open().await;
     store
-        .keep_failed_run(&RunRecord {
-            status: "failed".to_owned(),
-            report: json!({}),
-            ..run(1000, 0)
-        })
+        .keep_failed_run(
+            &RunRecord {
+                status: "failed".to_owned(),
+                report: json!({}),
+                ..run(1000, 0)
+            },
+            &[],
+        )
         .await
         .unwrap();
-    store.keep_run(&[], &run(2000, 0)).await.unwrap();
+    store.keep_run(&[], &run(2000, 0), &[]).await.unwrap();
     assert!(!store.has_looked_at(3).await.unwrap());
-    store.keep_run(&[], &run(3000, 30)).await.unwrap();
+    store.keep_run(&[], &run(3000, 30), &[]).await.unwrap();
     assert!(store.has_looked_at(3).await.unwrap());
 }
 
@@ -267,9 +278,20 @@ async fn a_run_is_kept_as_a_whole_or_not_at_all() {
     };
     assert!(
         store
-            .keep_run(&[(&habit("a", 0.7), News::New)], &wrong)
+            .keep_run(&[(&habit("a", 0.7), News::New)], &wrong, &[found("a")])
             .await
             .is_err()
     );
     assert_eq!(store.patterns(&all()).await.unwrap(), []);
+    assert_eq!(
+        store.waiting(0, 10).await.unwrap(),
+        [],
+        "what is told of it neither"
+    );
+    let right = run(1000, 30);
+    store
+        .keep_run(&[(&habit("a", 0.7), News::New)], &right, &[found("a")])
+        .await
+        .unwrap();
+    assert_eq!(store.waiting(0, 10).await.unwrap().len(), 1);
 }

@@ -10,5 +10,11 @@ mod habits;
 mod house;
 #[path = "../it/library.rs"]
 mod library;
+#[path = "../it/outbox.rs"]
+mod outbox;
+#[path = "../it/schema.rs"]
+mod schema;
+#[path = "../it/states.rs"]
+mod states;
 #[path = "../it/store.rs"]
 mod store;
