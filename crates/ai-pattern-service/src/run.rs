@@ -1,6 +1,7 @@
 //! One analysis at a time: fetch, mine, compare, store, notify.
 
 mod first_look;
+mod mining;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,7 @@ use common::instant::UtcMicros;
 use common::lifecycle::Tasks;
 use data_api_client::{CallFailed, DataApi};
 use pattern_mining::pattern::{Kind, Pattern};
-use pattern_mining::{Known as Identity, Outcome, Settings, mine};
+use pattern_mining::{Known as Identity, Settings, Stop};
 use serde::Serialize;
 use serde_json::json;
 use tracing::Instrument;
@@ -118,6 +119,8 @@ enum RunFailed {
     Store(#[from] StoreFailure),
     #[error("mining failed: {0}")]
     Mining(#[from] tokio::task::JoinError),
+    #[error("it was stopped")]
+    Stopped,
 }
 
 impl Analyst {
@@ -254,16 +257,10 @@ impl Analyst {
             dismissed: identities(&known, |known| known.feedback == Some(Feedback::Dismiss)),
             silenced: parts.store.silences().await?,
         };
-        let (timeline, least) = (past.timeline, parts.least);
-        let mining = tracing::info_span!("analysis.mine");
-        let Outcome { patterns, report } = tokio::task::spawn_blocking(move || {
-            mining.in_scope(|| {
-                let mut outcome = mine(&timeline, &settings);
-                outcome.patterns.retain(|pattern| least.allows(pattern));
-                outcome
-            })
-        })
-        .await?;
+        let outcome = mining::look(past.timeline, settings, parts.least, Stop::default())
+            .instrument(tracing::info_span!("analysis.mine"))
+            .await?;
+        let (patterns, report) = outcome.ok_or(RunFailed::Stopped)?;
         let lines = ledger::compare(&known, &patterns);
         let mut report = json!(report);
         report["incremental"] = json!(past.incremental);

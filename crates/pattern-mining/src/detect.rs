@@ -4,6 +4,7 @@ pub mod anomaly;
 pub mod conditional;
 pub mod duration;
 pub mod link;
+pub mod missed;
 pub mod pair;
 pub mod routine;
 pub mod scene;

@@ -8,6 +8,7 @@ use crate::calendar::{Days, LocalClock, MINUTES_PER_DAY};
 use crate::mine::Settings;
 use crate::noise;
 use crate::report::{LeftOut, Reason};
+use crate::stop::Stop;
 use crate::sun::Place;
 use crate::timeline::{Record, Sample, Timeline};
 use order::Order;
@@ -121,11 +122,13 @@ pub struct Evidence {
     pub kept: u64,
     /// The others, by reason.
     pub left_out: LeftOut,
+    /// Tells the detectors to end.
+    pub stop: Stop,
 }
 
 impl Evidence {
     /// Lays out what a timeline knows.
-    pub fn new(timeline: &Timeline, settings: &Settings) -> Self {
+    pub fn new(timeline: &Timeline, settings: &Settings, stop: &Stop) -> Self {
         let tail = timeline.tail();
         let from = timeline.horizon();
         let before = |records: &[Record]| records.partition_point(|record| record.at < from);
@@ -196,6 +199,7 @@ impl Evidence {
             seen: timeline.seen,
             kept,
             left_out,
+            stop: stop.clone(),
         }
     }
 

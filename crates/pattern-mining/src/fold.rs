@@ -109,8 +109,13 @@ fn hear_silence(finding: &mut Finding, evidence: &Evidence) {
         .iter()
         .map(|&at| evidence.moment(at).day())
         .collect();
-    if finding.status != Status::Stopped
-        && let Some(status) = life::by_silence(&happened, &lived)
+    if finding.status == Status::Stopped {
+        return;
+    }
+    if let Some(status) = life::by_silence(&happened, &lived) {
+        finding.status = status;
+    } else if finding.status == Status::Active
+        && let Some(status) = life::came_back(&happened, &lived)
     {
         finding.status = status;
     }

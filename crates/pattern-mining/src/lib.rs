@@ -17,12 +17,14 @@ pub mod registry;
 pub mod report;
 pub mod score;
 pub mod sentence;
+pub mod stop;
 pub mod sun;
 pub mod tell;
 pub mod timeline;
 
 pub use identity::Known;
-pub use mine::{Outcome, Settings, mine};
+pub use mine::{Outcome, Settings, mine, mine_until};
 pub use registry::{Registered, Registry};
 pub use report::{Reason, Report};
+pub use stop::Stop;
 pub use timeline::{Change, EntityKey, Timeline};

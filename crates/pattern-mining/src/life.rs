@@ -51,6 +51,24 @@ pub fn by_silence(happened: &[i64], lived: &[i64]) -> Option<Status> {
     }
 }
 
+/// Whether a habit came back lately: between two of its days it was silent for so long that chance would not do it, wherever the silence
+/// lies. `happened` and `lived` are those of [`by_silence`].
+pub fn came_back(happened: &[i64], lived: &[i64]) -> Option<Status> {
+    let mut distinct = happened.to_vec();
+    distinct.dedup();
+    let (&first, &last) = (distinct.first()?, lived.last()?);
+    let before = |day: i64| lived.partition_point(|&other| other < day);
+    let (silent, back) = distinct
+        .windows(2)
+        .map(|pair| (before(pair[1]).saturating_sub(before(pair[0] + 1)), pair[1]))
+        .max()?;
+    let alive = (lived.len() - before(first)).saturating_sub(silent);
+    let quiet = 1.0 - distinct.len().min(alive) as f64 / (alive + 1) as f64;
+    let by_chance = quiet.powi(silent as i32) * distinct.len() as f64;
+    let is_back = silent >= ABSENT && by_chance < SILENCE && last - back <= NEW_DAYS as i64;
+    is_back.then_some(Status::Revived)
+}
+
 /// The part of a row of opportunities in which a habit lived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Life {
@@ -131,6 +149,25 @@ mod tests {
             !life.ended && life.began && life.part.start == 30,
             "{life:?}"
         );
+    }
+
+    #[test]
+    fn a_habit_that_was_silent_for_weeks_and_happens_again_came_back() {
+        let lived: Vec<i64> = (0..90).collect();
+        let days = |until: i64, from: i64| -> Vec<i64> {
+            let happens = |day: &i64| *day < until || *day >= from;
+            lived.iter().copied().filter(happens).collect()
+        };
+        assert_eq!(came_back(&days(50, 75), &lived), Some(Status::Revived));
+        // Back for longer than four weeks, silent for a few days only, or not back: nothing to say.
+        assert_eq!(came_back(&days(20, 45), &lived), None);
+        assert_eq!(came_back(&days(70, 74), &lived), None);
+        assert_eq!(came_back(&days(50, 90), &lived), None);
+        // One day of three, and then twelve days without: that is chance.
+        let seldom: Vec<i64> = (0..90)
+            .filter(|day| day % 3 == 0 && !(60..72).contains(day))
+            .collect();
+        assert_eq!(came_back(&seldom, &lived), None);
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use common::entity::domain_of;
 
-use crate::detect::{anomaly, conditional, duration, pair, time_of_day};
+use crate::detect::{anomaly, conditional, duration, missed, pair, time_of_day};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
 use crate::fold::{self, Significant};
 use crate::identity::{self, Known};
-use crate::pattern::{Pattern, Status};
+use crate::pattern::{Kind, Pattern, Status};
 use crate::report::Report;
 use crate::score::group_q_values;
+use crate::stop::Stop;
 use crate::timeline::Timeline;
 use crate::{backtest, tell};
 
@@ -45,13 +46,27 @@ impl Settings {
 pub struct Outcome {
     /// The patterns, surest first.
     pub patterns: Vec<Pattern>,
+    /// Habits among them that were due within the last day of the data and did not happen, each as an oddity of its own. They are news
+    /// of the day, not something that the past shows, and so stand beside the patterns.
+    pub missed: Vec<Pattern>,
     /// What was looked at and what was left out.
     pub report: Report,
 }
 
 /// Finds the patterns in a timeline, which stays as it is: the next run adds to it.
 pub fn mine(timeline: &Timeline, settings: &Settings) -> Outcome {
-    let evidence = Evidence::new(timeline, settings);
+    find(timeline, settings, &Stop::default())
+}
+
+/// The same, unless it is told to stop before it is done: then none.
+pub fn mine_until(timeline: &Timeline, settings: &Settings, stop: &Stop) -> Option<Outcome> {
+    let outcome = find(timeline, settings, stop);
+    (!stop.is_said()).then_some(outcome)
+}
+
+/// Finds the patterns; when it is told to stop, what it returns is worth nothing.
+fn find(timeline: &Timeline, settings: &Settings, stop: &Stop) -> Outcome {
+    let evidence = Evidence::new(timeline, settings, stop);
     let mut report = Report {
         events_seen: evidence.seen,
         events_kept: evidence.kept,
@@ -64,13 +79,22 @@ pub fn mine(timeline: &Timeline, settings: &Settings) -> Outcome {
     if report.days_lived_in < DAYS_WANTED {
         return Outcome {
             patterns: Vec::new(),
+            missed: Vec::new(),
             report,
         };
     }
     let significant = look(&evidence, &mut report);
     let findings = fold::fold(significant, &evidence);
+    let patterns = told(&findings, &evidence, settings);
+    let missed = missed::find(&findings, &evidence)
+        .iter()
+        .map(|finding| tell::pattern(finding, None, &evidence))
+        .filter(|missed| is_told(missed, &patterns))
+        .map(|missed| named(missed, &patterns))
+        .collect();
     Outcome {
-        patterns: told(&findings, &evidence, settings),
+        patterns,
+        missed,
         report,
     }
 }
@@ -154,9 +178,13 @@ fn told(findings: &[Finding], evidence: &Evidence, settings: &Settings) -> Vec<P
     let names = identity::name_all(&identities, &settings.known);
     for (pattern, id) in patterns.iter_mut().zip(names) {
         let before = settings.known.iter().find(|known| known.id == id);
-        if before.is_some_and(|known| known.status == Status::Stopped)
-            && pattern.status != Status::Stopped
-        {
+        let came_back = match before.map(|known| known.status) {
+            Some(Status::Stopped) => pattern.status != Status::Stopped,
+            // It is back, which is not the same as new.
+            Some(Status::Revived) => pattern.status == Status::New,
+            _ => false,
+        };
+        if came_back {
             pattern.status = Status::Revived;
         }
         pattern.id = id;
@@ -168,4 +196,26 @@ fn told(findings: &[Finding], evidence: &Evidence, settings: &Settings) -> Vec<P
             .then(a.id.cmp(&b.id))
     });
     patterns
+}
+
+/// Whether the habit that was missed is one of those told: what was refused is not missed either.
+fn is_told(missed: &Pattern, patterns: &[Pattern]) -> bool {
+    patterns.iter().any(|pattern| {
+        pattern.kind == Kind::TimeOfDay
+            && pattern.entities == missed.entities
+            && pattern.states == missed.states
+            && pattern.time_of_day_minutes == missed.time_of_day_minutes
+    })
+}
+
+/// A missed habit with its id, which no pattern has.
+fn named(mut missed: Pattern, patterns: &[Pattern]) -> Pattern {
+    let hash = Known::from(&missed).hash();
+    let is_taken = patterns.iter().any(|pattern| pattern.id == hash);
+    missed.id = if is_taken {
+        format!("{hash}-missed")
+    } else {
+        hash
+    };
+    missed
 }

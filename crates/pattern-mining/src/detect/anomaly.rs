@@ -41,6 +41,9 @@ pub fn find(evidence: &Evidence) -> Found {
     let mut found = Found::default();
     let night = household(evidence);
     for (index, series) in evidence.series.iter().enumerate() {
+        if evidence.stop.is_said() {
+            break;
+        }
         if !series.effect || !series.active {
             continue;
         }

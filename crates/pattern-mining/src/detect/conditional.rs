@@ -98,6 +98,9 @@ pub fn split(evidence: &Evidence, links: &[Link], conditions: &Conditions) -> Ve
         consider(place, Which::Weekday(true), by_day);
     }
     for of_entity in conditions.states.chunk_by(|one, other| one.0 == other.0) {
+        if evidence.stop.is_said() {
+            return Vec::new();
+        }
         let entity = of_entity[0].0;
         let facts = &evidence.facts[entity];
         let held = table.held(&facts.steps, facts.states.len(), of_entity.len());

@@ -73,6 +73,9 @@ pub fn held(facts: &Facts, state: u16, end: i64) -> Vec<Held> {
 pub fn find(evidence: &Evidence) -> Found {
     let mut found = Found::default();
     for (index, series) in evidence.series.iter().enumerate() {
+        if evidence.stop.is_said() {
+            break;
+        }
         if !series.effect || !series.active || !noise::is_active(&series.state) {
             continue;
         }

@@ -38,6 +38,9 @@ pub fn links(evidence: &Evidence) -> Links {
         .sort_unstable_by_key(|&(from, to)| (to, from));
     let mut links = Vec::new();
     for group in screened.pairs.chunk_by(|one, other| one.1 == other.1) {
+        if evidence.stop.is_said() {
+            break;
+        }
         let rhythm = Rhythm::new(evidence, group[0].1);
         links.extend(
             group

@@ -17,6 +17,8 @@ pub const MIN_TIMES: usize = 5;
 const MIN_SHARE: f64 = 0.1;
 /// Most series that take part, the busiest; bounds the table of counters to 8 bytes for each pair of them.
 const MAX_SERIES: usize = 2_000;
+/// Changes after which the pass looks up whether it is to end.
+const STOP_EVERY: usize = 4_096;
 /// Standard deviations above chance from which on a pair is tested exactly.
 const DEVIATIONS: f64 = 3.0;
 
@@ -105,7 +107,10 @@ fn count(evidence: &Evidence, players: &[usize]) -> Vec<Count> {
     let mut latest = vec![i64::MIN; width];
     let mut counts = vec![Count::default(); width * width];
     let mut recent: VecDeque<Recent> = VecDeque::new();
-    for &(at, series) in &evidence.actions {
+    for (place, &(at, series)) in evidence.actions.iter().enumerate() {
+        if place % STOP_EVERY == 0 && evidence.stop.is_said() {
+            break;
+        }
         let series = series as usize;
         let Some(player) = player_of[series] else {
             continue;

@@ -38,6 +38,9 @@ pub fn find(evidence: &Evidence) -> Found {
     let choices = choices(&evidence.days);
     let mut found = Found::default();
     for (index, series) in evidence.series.iter().enumerate() {
+        if evidence.stop.is_said() {
+            break;
+        }
         if series.effect {
             found.hypotheses += choices.len();
             found

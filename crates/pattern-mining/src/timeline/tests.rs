@@ -39,7 +39,7 @@ impl Home {
     }
 
     fn evidence(self) -> Evidence {
-        let evidence = Evidence::new(&self.0, &Settings::default());
+        let evidence = Evidence::new(&self.0, &Settings::default(), &crate::Stop::default());
         assert_eq!(
             evidence.seen,
             evidence.kept + evidence.left_out.total(),

@@ -4,3 +4,4 @@ mod home;
 mod nights;
 mod nothing;
 mod planted;
+mod today;

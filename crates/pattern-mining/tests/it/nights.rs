@@ -2,7 +2,7 @@
 
 use common::instant::UtcMicros;
 use jiff::tz::TimeZone;
-use pattern_mining::{Known, Settings, Timeline, line, mine};
+use pattern_mining::{Known, Settings, Stop, Timeline, line, mine, mine_until};
 
 use crate::home::Chance;
 
@@ -84,7 +84,7 @@ fn told(timeline: &Timeline) -> String {
         outcome.report.events_seen,
         outcome.report.events_kept + outcome.report.left_out.total()
     );
-    serde_json::to_string(&(outcome.patterns, outcome.report)).expect("JSON")
+    serde_json::to_string(&(outcome.patterns, outcome.missed, outcome.report)).expect("JSON")
 }
 
 fn add(timeline: &mut Timeline, lines: &[(i64, String)]) {
@@ -185,4 +185,33 @@ fn too_few_days_are_said_to_be_too_few() {
     let outcome = mine(&timeline, &Settings::default());
     assert!(outcome.patterns.is_empty());
     assert!(outcome.report.days_lived_in < outcome.report.days_wanted);
+}
+
+#[test]
+fn a_run_ends_when_it_is_told_to_and_tells_nothing_then() {
+    let mut timeline = Timeline::new(TimeZone::UTC);
+    add(&mut timeline, &lines(60));
+    let (settings, stop) = (Settings::default(), Stop::default());
+    let outcome = mine_until(&timeline, &settings, &stop);
+    assert_eq!(outcome, Some(mine(&timeline, &settings)));
+    stop.say();
+    assert_eq!(mine_until(&timeline, &settings, &stop), None);
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_in_its_middle_ends_without_an_outcome() {
+    let mut timeline = Timeline::new(TimeZone::UTC);
+    add(&mut timeline, &lines(400));
+    let stop = Stop::default();
+    let begun = std::sync::Barrier::new(2);
+    let outcome = std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            begun.wait();
+            mine_until(&timeline, &Settings::default(), &stop)
+        });
+        begun.wait();
+        stop.say();
+        run.join().expect("a run")
+    });
+    assert_eq!(outcome, None);
 }

@@ -250,12 +250,13 @@ impl<'a> Scan<'a> {
         if matches!(self.shifts.frame, Frame::Drift(_)) {
             return Status::Drifting;
         }
-        life::young(
+        let came_back = life::came_back(&as_days(hit_days), &lived);
+        let young = life::young(
             self.possible(centre, 0..first).len(),
             first,
             self.days.len(),
-        )
-        .unwrap_or(Status::Active)
+        );
+        came_back.or(young).unwrap_or(Status::Active)
     }
 
     /// Where the habit is now, and how far it strays.
