@@ -7,6 +7,7 @@ mod e2e;
 mod eval;
 mod faults;
 mod generate;
+mod ha_mqtt;
 mod http;
 mod import_test;
 mod patience;
@@ -44,6 +45,8 @@ enum Command {
     E2e(e2e::Options),
     /// Mine homes whose habits are known, and say how much of it is true and how much was found
     Eval(eval::Options),
+    /// Look at HomeIQ inside a real Home Assistant, over a real broker, and restart them all
+    HaMqttTest(ha_mqtt::Options),
     /// Import the recorder of a real Home Assistant, and compare row for row
     ImportTest(import_test::Options),
     /// Kill, cut, pause and slow down everything, and prove that nothing is lost
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench::run(&bench),
         Command::E2e(options) => e2e::run(&options),
         Command::Eval(options) => eval::run(&options),
+        Command::HaMqttTest(options) => ha_mqtt::run(&options),
         Command::ImportTest(options) => import_test::run(&options),
         Command::Faults(options) => faults::run(&options),
         Command::DockerTest(options) => docker_test::run(&options),

@@ -324,7 +324,8 @@ impl Drop for Chain {
     }
 }
 
-fn start_broker(port: u16, folder: &Path) -> anyhow::Result<Server> {
+/// A mosquitto that lets everyone in and writes nothing to disk.
+pub(crate) fn start_broker(port: u16, folder: &Path) -> anyhow::Result<Server> {
     let program = process::find("mosquitto")
         .context("mosquitto is not installed; run: apt-get install mosquitto mosquitto-clients")?;
     let config = folder.join("mosquitto.conf");

@@ -29,7 +29,7 @@ pub(crate) struct HomeAssistant {
     python: PathBuf,
     folder: PathBuf,
     logs: PathBuf,
-    /// `HA_VENV`, `HA_ROOT`: which installation start.sh uses.
+    /// `HA_VENV`, `HA_ROOT`: which installation start.sh uses; `HA_MQTT`: the broker.
     installation: BTreeMap<&'static str, String>,
     settings: BTreeMap<String, String>,
 }
@@ -122,6 +122,27 @@ impl HomeAssistant {
     /// Installs a version and starts it, with its configuration in `<folder>/home-assistant`.
     pub(crate) fn start(bench: &Bench, version: &str, folder: &Path) -> anyhow::Result<Self> {
         let installation = bench.install(version)?;
+        Self::start_installed(bench, version, folder, installation)
+    }
+
+    /// The same, with the MQTT integration set up on the broker at this address.
+    pub(crate) fn start_with_mqtt(
+        bench: &Bench,
+        version: &str,
+        folder: &Path,
+        broker: String,
+    ) -> anyhow::Result<Self> {
+        let mut installation = bench.install(version)?;
+        installation.insert("HA_MQTT", broker);
+        Self::start_installed(bench, version, folder, installation)
+    }
+
+    fn start_installed(
+        bench: &Bench,
+        version: &str,
+        folder: &Path,
+        installation: BTreeMap<&'static str, String>,
+    ) -> anyhow::Result<Self> {
         let mut home = Self {
             scripts: bench.folder.clone(),
             python: Path::new(&installation["HA_VENV"]).join("bin/python"),
@@ -178,11 +199,14 @@ impl HomeAssistant {
         self.setting("HA_TOKEN")
     }
 
+    /// Its REST interface.
+    pub(crate) fn peer(&self) -> anyhow::Result<Peer> {
+        Ok(Peer::with_key(self.port()?, self.token()?))
+    }
+
     /// Its services as its own REST interface lists them.
     pub(crate) fn services(&self) -> anyhow::Result<String> {
-        Peer::with_key(self.port()?, self.token()?)
-            .get("/api/services")?
-            .text()
+        self.peer()?.get("/api/services")?.text()
     }
 
     /// The Python that has what the bench's scripts need.

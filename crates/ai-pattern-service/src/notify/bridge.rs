@@ -1,11 +1,12 @@
 //! TLS for a client that is built without it (docs/adr/0004): the client speaks to a private socket, and this carries the bytes on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 use tokio::net::{TcpStream, UnixListener};
@@ -37,10 +38,8 @@ impl Bridge {
             tempfile::tempdir().map_err(|error| format!("no private folder for TLS: {error}"))?;
         let listener = UnixListener::bind(folder.path().join("mqtt"))
             .map_err(|error| format!("no private socket for TLS: {error}"))?;
-        let tls = match &broker.ca_file {
-            None => common::tls::client_config(),
-            Some(file) => trusting(file)?,
-        };
+        let certificate = broker.client_certificate.as_ref();
+        let tls = configured(broker.ca_file.as_deref(), certificate)?;
         let address = format!("{}:{}", broker.host_in_address(), broker.port);
         Ok(Self {
             folder,
@@ -95,22 +94,55 @@ impl Bridge {
     }
 }
 
+/// Trusts the certificates of this file only, or else the system's; shows our own where there is one.
+fn configured(
+    ca_file: Option<&Path>,
+    certificate: Option<&(PathBuf, PathBuf)>,
+) -> Result<Arc<ClientConfig>, String> {
+    let trusting = match ca_file {
+        None => common::tls::client_config(),
+        Some(file) => trusting(file)?,
+    };
+    let Some((certificate, key)) = certificate else {
+        return Ok(trusting);
+    };
+    let chain = certificates("MQTT_CERT_FILE", certificate)?;
+    let secret = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| unreadable("MQTT_KEY_FILE", key, &error))?;
+    let own = CertifiedKey::from_der(chain, secret, trusting.crypto_provider())
+        .map_err(|error| unreadable("MQTT_CERT_FILE", certificate, &error))?;
+    let mut showing = ClientConfig::clone(&trusting);
+    showing.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(own));
+    Ok(Arc::new(showing))
+}
+
 /// Trusts the certificates of this file only.
 fn trusting(file: &Path) -> Result<Arc<ClientConfig>, String> {
     common::tls::install();
-    let unreadable =
-        |error: &dyn std::fmt::Display| format!("MQTT_CA_FILE {}: {error}", file.display());
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))? {
-        let certificate = certificate.map_err(|error| unreadable(&error))?;
-        roots.add(certificate).map_err(|error| unreadable(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(unreadable(&"there is no certificate in it"));
+    for certificate in certificates("MQTT_CA_FILE", file)? {
+        roots
+            .add(certificate)
+            .map_err(|error| unreadable("MQTT_CA_FILE", file, &error))?;
     }
     Ok(Arc::new(
         ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth(),
     ))
+}
+
+/// The certificates in a file; at least one.
+fn certificates(name: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable(name, file, &error))?;
+    if read.is_empty() {
+        return Err(unreadable(name, file, &"there is no certificate in it"));
+    }
+    Ok(read)
+}
+
+fn unreadable(name: &str, file: &Path, why: &dyn std::fmt::Display) -> String {
+    format!("{name} {}: {why}", file.display())
 }

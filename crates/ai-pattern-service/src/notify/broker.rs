@@ -1,5 +1,7 @@
 //! The address of a broker, parsed once, in every form that people write.
 
+mod percent;
+
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
@@ -7,6 +9,8 @@ use std::str::FromStr;
 
 use common::env::{Env, Secret};
 use secrecy::SecretString;
+
+use percent::percent_decoded;
 
 /// Port of MQTT over TCP.
 const PLAIN_PORT: u16 = 1883;
@@ -44,6 +48,8 @@ pub struct Broker {
     pub password: Option<Secret>,
     /// Certificates to trust in place of the system's.
     pub ca_file: Option<PathBuf>,
+    /// Our own certificate and its key, for a broker that asks for one.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// Why a value is not the address of a broker.
@@ -75,6 +81,22 @@ impl Broker {
         );
         let password = env.secret(&["MQTT_PASSWORD"], "Password to log in to the broker with.");
         let ca_file = env.optional(&["MQTT_CA_FILE"], "PEM file of the certificates that a `mqtts://` broker must be signed by, in place of the system's.");
+        let certificate: Option<PathBuf> = env.optional(
+            &["MQTT_CERT_FILE"],
+            "PEM file of the certificate to show to a `mqtts://` broker that asks for one.",
+        );
+        let key: Option<PathBuf> = env.optional(
+            &["MQTT_KEY_FILE"],
+            "PEM file of the key of `MQTT_CERT_FILE`.",
+        );
+        let client_certificate = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                env.mistake("MQTT_CERT_FILE and MQTT_KEY_FILE: one is set without the other");
+                None
+            }
+        };
         let address = address?;
         let default_port = if address.scheme == Scheme::Mqtts {
             TLS_PORT
@@ -91,6 +113,7 @@ impl Broker {
             user: user.or(address.user),
             password: password.or(address.password.map(Secret::Value)),
             ca_file,
+            client_certificate,
         })
     }
 
@@ -237,30 +260,6 @@ fn host_name(text: &str) -> Result<String, InvalidBroker> {
     } else {
         Err(InvalidBroker(format!("'{text}' is not the name of a host")))
     }
-}
-
-/// A part of a URL as its writer meant it; nothing for an empty part.
-fn percent_decoded(text: &str) -> Result<Option<String>, InvalidBroker> {
-    let wrong = || {
-        InvalidBroker(
-            "a '%' in the name or password that is not followed by two hex digits".to_owned(),
-        )
-    };
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits = rest.split_at_checked(2).ok_or_else(wrong)?;
-        let hex = std::str::from_utf8(digits.0).map_err(|_| wrong())?;
-        bytes.push(u8::from_str_radix(hex, 16).map_err(|_| wrong())?);
-        rest = digits.1;
-    }
-    let decoded = String::from_utf8(bytes).map_err(|_| wrong())?;
-    Ok((!decoded.is_empty()).then_some(decoded))
 }
 
 #[cfg(test)]

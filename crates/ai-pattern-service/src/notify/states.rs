@@ -23,7 +23,7 @@ use crate::zone::HomeZone;
 
 /// Habits that have a topic of their own at most, the surest ones.
 const MAX_HABITS: u32 = 1_000;
-/// Between two looks at whether habits are due.
+/// Between two looks at whether habits are due, and while data-api does not answer.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Between two looks at everything else.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
@@ -106,7 +106,8 @@ impl States {
             let looked = async {
                 if Instant::now() >= next_look {
                     peers.ask().await;
-                    next_look = Instant::now() + ASK_AGAIN;
+                    let is_there = peers.standing.is_some();
+                    next_look = Instant::now() + if is_there { ASK_AGAIN } else { LOOK_AGAIN };
                 }
                 accepted = self.tell(&peers).await?;
                 loop {

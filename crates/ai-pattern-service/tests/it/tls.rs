@@ -77,3 +77,43 @@ async fn connects_over_tls_and_refuses_a_broker_that_nobody_vouches_for() {
     service.stop().await;
     house.data_api.stop().await;
 }
+
+#[tokio::test]
+async fn shows_its_own_certificate_to_a_broker_that_asks_for_one() {
+    let house = House::new().await;
+    let folder = house.folder.path();
+    certificates(folder);
+    let port = free_port().unwrap();
+    let shown = folder.display();
+    let lines = format!(
+        "listener {port} 127.0.0.1\ncertfile {shown}/server.pem\nkeyfile {shown}/server.key\n\
+         cafile {shown}/ca.pem\nrequire_certificate true"
+    );
+    let broker = Broker::options().with_line(&lines).start().await.unwrap();
+    let address = format!("mqtts://localhost:{port}");
+    let authority = format!("{shown}/ca.pem");
+    let trusting = [
+        ("MQTT_BROKER", address.as_str()),
+        ("MQTT_CA_FILE", &authority),
+    ];
+
+    let service = house.service(&trusting).await;
+    eventually("the refusal", SOON, async || {
+        let health = service.get("/health").await;
+        (reason(&health).contains("no connection")).then_some(())
+    })
+    .await
+    .unwrap();
+    service.stop().await;
+
+    let (certificate, key) = (format!("{shown}/server.pem"), format!("{shown}/server.key"));
+    let own = [
+        ("MQTT_CERT_FILE", certificate.as_str()),
+        ("MQTT_KEY_FILE", &key),
+    ];
+    let service = house.service(&[trusting, own].concat()).await;
+    mqtt_is(&service, "connected").await;
+    service.stop().await;
+    drop(broker);
+    house.data_api.stop().await;
+}
