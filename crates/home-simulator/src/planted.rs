@@ -8,6 +8,7 @@ mod cast;
 mod decoys;
 mod habits;
 mod oddity;
+mod scene;
 mod truth;
 mod uses;
 
@@ -251,6 +252,8 @@ mod tests {
                 "no {kind}"
             );
         }
+        let scene = |pattern: &Value| pattern["scene"] == true;
+        assert!(home.truth.patterns.iter().any(scene), "no scene");
         assert!(!home.truth.decoys.is_empty());
         let line = home.changes[0].line();
         assert!(

@@ -6,19 +6,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use pattern_mining::pattern::{Condition, DaySet, Kind, Pattern, Status};
-use serde_json::Value;
+use pattern_mining::pattern::{DaySet, Kind, Pattern, Status};
+use serde_json::{Value, json};
 
 /// Kinds in the order of the table.
-pub(super) const KINDS: [&str; 7] = [
+pub(super) const KINDS: [&str; 8] = [
     "time_of_day",
     "pair",
     "conditional",
     "sequence",
     "routine",
+    "scene",
     "duration",
     "anomaly",
 ];
+/// The row of routines that go together within seconds.
+const SCENE: &str = "scene";
 /// A time of the day is right within so many minutes, or two standard deviations.
 const MINUTES: f64 = 15.0;
 /// A delay is right within this factor.
@@ -162,10 +165,14 @@ impl Tally {
         let mut place = 0;
         for report in reports {
             let ended = report.status == Status::Stopped;
-            let mut kind = report.kind.as_str();
+            let mut kind = if report.scene {
+                SCENE
+            } else {
+                report.kind.as_str()
+            };
             let (truth, exact) = match verdict(planted, report) {
                 Verdict::Planted(which, right) => {
-                    kind = known(&text(&planted[which], "type"));
+                    kind = kind_of(&planted[which]);
                     if planted[which]["weak"] == true
                         || (planted[which]["status"] == "stopped" && ended)
                     {
@@ -204,7 +211,7 @@ impl Tally {
             if habit["weak"] == true || habit["status"] == "stopped" {
                 continue;
             }
-            let count = self.kinds.entry(known(&text(habit, "type"))).or_default();
+            let count = self.kinds.entry(kind_of(habit)).or_default();
             count.planted += 1;
             count.found += usize::from(found.contains(&which));
             if !found.contains(&which)
@@ -216,11 +223,19 @@ impl Tally {
     }
 }
 
-fn known(kind: &str) -> &'static str {
-    KINDS
-        .into_iter()
-        .find(|&known| known == kind)
-        .unwrap_or("pair")
+/// The row in which a planted habit is counted.
+fn kind_of(habit: &Value) -> &'static str {
+    let mut kinds = KINDS.into_iter();
+    let known = kinds.find(|&known| habit["type"] == known);
+    if is_scene(habit) {
+        SCENE
+    } else {
+        known.unwrap_or("pair")
+    }
+}
+
+fn is_scene(habit: &Value) -> bool {
+    habit["scene"] == true
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -275,6 +290,7 @@ fn verdict(planted: &[Value], report: &Pattern) -> Verdict {
             .map(|(which, habit)| (which, right_pair(habit, report))),
         Kind::Sequence | Kind::Routine => {
             group_verdict(planted, &ids, report.kind == Kind::Sequence)
+                .map(|(which, exact)| (which, exact && is_scene(&planted[which]) == report.scene))
         }
         Kind::Duration => of(&["duration"])
             .find(|(_, habit)| entities(habit) == ids && right_duration(habit, report))
@@ -352,21 +368,11 @@ fn right_pair(habit: &Value, report: &Pattern) -> bool {
             .iter()
             .map(String::as_str)
             .collect::<Vec<_>>();
-    let condition =
-        habit["condition"]["kind"]
-            .as_str()
-            .is_none_or(|kind| match &report.condition {
-                Some(Condition::Dark) => kind == "dark",
-                Some(Condition::Weekday) => kind == "weekday",
-                Some(Condition::Weekend) => kind == "weekend",
-                Some(Condition::State { entity, .. }) => {
-                    kind == "state" && habit["condition"]["entity"] == entity.as_str()
-                }
-                Some(Condition::Numeric { entity, .. }) => {
-                    kind == "numeric" && habit["condition"]["entity"] == entity.as_str()
-                }
-                Some(Condition::Light) | None => false,
-            });
+    let (wanted, told) = (&habit["condition"], json!(report.condition));
+    let condition = wanted.is_null()
+        || ["kind", "entity"]
+            .iter()
+            .all(|key| wanted[key] == told[key]);
     order && condition && said >= delay / DELAY && said <= delay * DELAY
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::cast::{Cast, Thing};
 use super::uses::{delayed, moments, usual, usual_below};
-use super::{SECOND, World, oddity};
+use super::{SECOND, World, oddity, scene};
 use crate::home::chance::Chance;
 
 /// What people act on.
@@ -72,6 +72,10 @@ pub(super) fn plant(world: &mut World, cast: &mut Cast, chance: &mut Chance) {
     }
     for number in 0..4 {
         oddity::plant(world, cast, chance, number);
+    }
+    conditional(world, cast, chance, 4);
+    for number in 0..2 {
+        scene::plant(world, cast, chance, number);
     }
 }
 
@@ -232,7 +236,8 @@ fn conditional(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: 
                 0 => at < rise || at > set,
                 1 => !world.days[day].is_weekend(),
                 2 => spans.iter().any(|span| (span.0..span.1).contains(&at)),
-                _ => (from..until).contains(&at),
+                3 => (from..until).contains(&at),
+                _ => (rise..=set).contains(&at),
             };
             let long = usual_below(&trigger, 300.0, chance);
             world.used(at, &trigger, long);
@@ -248,6 +253,7 @@ fn conditional(world: &mut World, cast: &mut Cast, chance: &mut Chance, number: 
         (0, ..) => json!({"kind": "dark"}),
         (1, ..) => json!({"kind": "weekday"}),
         (2, Some(judge), _) => json!({"kind": "state", "entity": judge.id, "state": judge.on}),
+        (4, ..) => json!({"kind": "light"}),
         (3, _, Some(lux)) => json!({"kind": "numeric", "entity": lux, "above": 250.0}),
         _ => return,
     };
