@@ -19,6 +19,8 @@ pub struct Significant {
     pub times: Vec<Finding>,
     /// Links strong enough to be habits as they are.
     pub links: Vec<Link>,
+    /// Links between things that go together in any order, too weak to be habits one by one.
+    pub together: Vec<Link>,
     /// Conditional habits.
     pub conditionals: Vec<Finding>,
     /// Typical times held.
@@ -49,7 +51,8 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
     explain::drop_explained(&mut links, evidence);
     let mut sequences = sequence::find(evidence, &links);
     let mut routines = routine::find(evidence, &times.iter().collect::<Vec<_>>());
-    routines.extend(scene::find(evidence, &links));
+    let close: Vec<&Link> = links.iter().chain(&significant.together).collect();
+    routines.extend(scene::find(evidence, &close));
     keep_larger(&mut sequences, &mut routines, evidence);
     let groups: Vec<HashSet<usize>> = sequences
         .iter()

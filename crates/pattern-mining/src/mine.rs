@@ -2,7 +2,8 @@
 
 use common::entity::domain_of;
 
-use crate::detect::{anomaly, conditional, duration, missed, pair, time_of_day};
+use crate::detect::link::Link;
+use crate::detect::{anomaly, conditional, duration, missed, pair, scene, time_of_day};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
 use crate::fold::{self, Significant};
@@ -107,8 +108,11 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
     let links = pair::links(evidence);
     let conditions = conditional::Conditions::new(evidence);
     let conditionals = conditional::split(evidence, &links.links, &conditions);
-    let mut habits = links.links;
-    habits.retain(pair::is_habit);
+    let (habits, others): (Vec<Link>, Vec<Link>) =
+        links.links.into_iter().partition(pair::is_habit);
+    // Of things that go together in any order, each follows the other half of the times only.
+    let mut together = others;
+    together.retain(|link| link.days >= pair::MIN_DAYS && scene::is_close(link));
     let tried = [
         links.hypotheses,
         times.hypotheses,
@@ -127,6 +131,7 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
         habits
             .iter()
             .map(|link| link.p_value)
+            .chain(together.iter().map(|link| link.p_value))
             .chain(of(&conditionals))
             .collect(),
         of(&times.findings),
@@ -135,13 +140,17 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
     ];
     report.candidates = groups.iter().map(Vec::len).sum();
     let mut q_values = group_q_values(&groups, &tried).into_iter();
-    let mut kept_links = Vec::new();
-    for (mut link, q_value) in habits.into_iter().zip(q_values.by_ref()) {
-        if q_value <= MAX_FALSE_DISCOVERY_RATE {
-            link.p_value = q_value;
-            kept_links.push(link);
+    let mut cut_links = |links: Vec<Link>| -> Vec<Link> {
+        let mut kept = Vec::new();
+        for (mut link, q_value) in links.into_iter().zip(q_values.by_ref()) {
+            if q_value <= MAX_FALSE_DISCOVERY_RATE {
+                link.p_value = q_value;
+                kept.push(link);
+            }
         }
-    }
+        kept
+    };
+    let (links, together) = (cut_links(habits), cut_links(together));
     let mut cut = |findings: Vec<Finding>| -> Vec<Finding> {
         let mut kept = Vec::new();
         for (mut finding, q_value) in findings.into_iter().zip(q_values.by_ref()) {
@@ -153,7 +162,8 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
         kept
     };
     Significant {
-        links: kept_links,
+        links,
+        together,
         conditionals: cut(conditionals),
         times: cut(times.findings),
         durations: cut(durations.findings),

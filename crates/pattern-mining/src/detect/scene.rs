@@ -7,6 +7,7 @@ use crate::finding::Finding;
 use crate::pattern::Kind;
 
 use super::link::Link;
+use super::pair;
 use super::routine::MIN_MEMBERS;
 
 /// Members go together within this many seconds.
@@ -15,8 +16,12 @@ pub const WITHIN: f64 = 10.0;
 const MIN_SHARE: f64 = 0.6;
 
 /// Groups of series that go together.
-pub fn find(evidence: &Evidence, links: &[Link]) -> Vec<Finding> {
-    let close: Vec<&Link> = links.iter().filter(|link| is_close(link)).collect();
+pub fn find(evidence: &Evidence, links: &[&Link]) -> Vec<Finding> {
+    let close: Vec<&Link> = links
+        .iter()
+        .copied()
+        .filter(|link| is_close(link))
+        .collect();
     let mut groups: Vec<BTreeSet<usize>> = Vec::new();
     for link in close {
         let (mut joined, apart): (Vec<_>, Vec<_>) = groups
@@ -31,15 +36,17 @@ pub fn find(evidence: &Evidence, links: &[Link]) -> Vec<Finding> {
         .into_iter()
         .filter(|group| group.len() >= MIN_MEMBERS)
         .map(|group| finding(evidence, links, &group))
+        .filter(|finding| finding.share() >= pair::MIN_SHARE)
         .collect()
 }
 
-fn is_close(link: &Link) -> bool {
+/// Whether the two go together within seconds, in any order.
+pub fn is_close(link: &Link) -> bool {
     let both = f64::from(link.hits + link.reversed) / f64::from(link.opportunities.max(1));
     !link.is_ordered() && link.within <= 2.0 * WITHIN && link.delay.1 <= WITHIN && both >= MIN_SHARE
 }
 
-fn finding(evidence: &Evidence, links: &[Link], group: &BTreeSet<usize>) -> Finding {
+fn finding(evidence: &Evidence, links: &[&Link], group: &BTreeSet<usize>) -> Finding {
     let members: Vec<usize> = group.iter().copied().collect();
     let inside = links
         .iter()
