@@ -6,6 +6,7 @@ mod import;
 mod ingest;
 mod latency;
 mod mine;
+mod notify;
 mod services;
 mod store;
 mod usage;
@@ -22,6 +23,8 @@ pub(crate) enum Bench {
     Store(store::Options),
     /// CPU and memory of `homeiq mine` on homes of several sizes, and on a night after them
     Mine(mine::Options),
+    /// Milliseconds from the end of an analysis to its message at an MQTT subscriber
+    Notify(notify::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
@@ -30,5 +33,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         Bench::Import(options) => import::run(options),
         Bench::Store(options) => store::run(options),
         Bench::Mine(options) => mine::run(options),
+        Bench::Notify(options) => notify::run(options),
     }
 }
