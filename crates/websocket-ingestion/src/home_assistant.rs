@@ -4,7 +4,6 @@ pub(crate) mod calls;
 mod candidate;
 mod clock;
 pub(crate) mod frame;
-pub(crate) mod handshake;
 pub(crate) mod history;
 pub(crate) mod logbook;
 mod opening;

@@ -1,8 +1,7 @@
 //! Where Home Assistant is: its own address, and the one to use when that cannot be reached.
 
-use std::str::FromStr;
-
 use common::env::{Env, Secret};
+use home_assistant_client::address::{self, SecureWebSocketUrl, WebSocketUrl};
 use url::Url;
 
 /// Which Home Assistant to listen to.
@@ -61,12 +60,7 @@ impl Role {
 impl Way {
     /// The address as it may be shown: without name and password.
     pub fn shown(&self) -> String {
-        let mut url = self.websocket.clone();
-        // Both fail only where a URL cannot have them.
-        url.set_username("").ok();
-        url.set_password(None).ok();
-        url.set_query(None);
-        url.to_string()
+        address::shown(&self.websocket)
     }
 }
 
@@ -155,7 +149,7 @@ fn fallback(env: &mut Env) -> Option<Way> {
     );
     Some(Way {
         role: Role::Fallback,
-        websocket: address?.0.0,
+        websocket: address?.0,
         token,
         token_setting: "NABU_CASA_TOKEN",
         verify,
@@ -172,58 +166,6 @@ fn demo(env: &mut Env) -> Option<(Url, Option<Secret>)> {
     Some((address?.0, token))
 }
 
-/// The address of Home Assistant's WebSocket API, from any form in which people give it: http, https, ws, wss or no scheme,
-/// with or without `/api/websocket`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct WebSocketUrl(Url);
-
-impl FromStr for WebSocketUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        websocket_url(text, "ws").map(Self)
-    }
-}
-
-/// The same, where no scheme means TLS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct SecureWebSocketUrl(WebSocketUrl);
-
-impl FromStr for SecureWebSocketUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        websocket_url(text, "wss").map(|url| Self(WebSocketUrl(url)))
-    }
-}
-
-fn websocket_url(text: &str, without_scheme: &str) -> Result<Url, String> {
-    let want = "want an address such as http://homeassistant.local:8123";
-    let full = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("{without_scheme}://{text}")
-    };
-    let (scheme, rest) = full.split_once("://").ok_or(want)?;
-    let scheme = match scheme.to_ascii_lowercase().as_str() {
-        "http" | "ws" => "ws",
-        "https" | "wss" => "wss",
-        other => return Err(format!("'{other}' is not http, https, ws or wss; {want}")),
-    };
-    let mut url =
-        Url::parse(&format!("{scheme}://{rest}")).map_err(|error| format!("{error}; {want}"))?;
-    if url.host().is_none() {
-        return Err(want.to_owned());
-    }
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&match path.as_str() {
-        path if path.ends_with("/websocket") => path.to_owned(),
-        path if path.ends_with("/api") => format!("{path}/websocket"),
-        path => format!("{path}/api/websocket"),
-    });
-    Ok(url)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,28 +177,6 @@ mod tests {
         match home {
             Home::At { ways, .. } => ways,
             Home::Off | Home::Unnamed => Vec::new(),
-        }
-    }
-
-    #[test]
-    fn every_form_of_the_address_leads_to_the_websocket() {
-        for (text, want) in [
-            ("http://ha:8123", "ws://ha:8123/api/websocket"),
-            ("https://x.example/", "wss://x.example/api/websocket"),
-            ("ha:8123", "ws://ha:8123/api/websocket"),
-            ("ws://ha:8123/api", "ws://ha:8123/api/websocket"),
-            ("wss://ha/api/websocket", "wss://ha/api/websocket"),
-            (
-                "http://supervisor/core/websocket",
-                "ws://supervisor/core/websocket",
-            ),
-            ("HTTP://[::1]:8123", "ws://[::1]:8123/api/websocket"),
-        ] {
-            let read: WebSocketUrl = text.parse().unwrap();
-            assert_eq!(read.0.as_str(), want, "{text}");
-        }
-        for text in ["ftp://ha", "http://", "http://ha:port"] {
-            assert!(text.parse::<WebSocketUrl>().is_err(), "{text}");
         }
     }
 

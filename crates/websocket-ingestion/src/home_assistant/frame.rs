@@ -22,10 +22,6 @@ pub(crate) struct Message<'a> {
     pub(crate) error: Option<CommandError>,
     #[serde(borrow, default)]
     pub(crate) event: Option<Event<'a>>,
-    #[serde(default)]
-    pub(crate) ha_version: Option<String>,
-    #[serde(default)]
-    pub(crate) message: Option<String>,
 }
 
 /// The kinds of messages that we know.

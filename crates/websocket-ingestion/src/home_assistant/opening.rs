@@ -5,6 +5,7 @@ use std::sync::Arc;
 use common::instant::UtcMicros;
 use common::tls::{self, TlsTrouble};
 use futures_util::{SinkExt, StreamExt};
+use home_assistant_client::handshake::{self, Step};
 use secrecy::SecretString;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -14,7 +15,6 @@ use tokio_tungstenite::{
 };
 
 use super::candidate::Candidate;
-use super::handshake::{self, Step};
 use super::rest::Rest;
 use super::session::End;
 use crate::app::Shared;

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use common::instant::UtcMicros;
+use home_assistant_client::address::rest_base;
 use reqwest::{Client, StatusCode};
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
@@ -55,7 +56,7 @@ impl Rest {
         timeout: Duration,
     ) -> Self {
         Self {
-            base: base(websocket),
+            base: rest_base(websocket),
             token: token.clone(),
             tls,
             timeout,
@@ -150,42 +151,5 @@ impl WithoutUrl for reqwest::Error {
             source = cause.source();
         }
         text
-    }
-}
-
-/// `ws://home:8123/api/websocket` is `http://home:8123/api`; the Supervisor's `ws://supervisor/core/websocket` is `http://supervisor/core/api`.
-fn base(websocket: &Url) -> Option<Url> {
-    let (scheme, rest) = websocket.as_str().split_once("://")?;
-    let scheme = if scheme == "wss" { "https" } else { "http" };
-    let mut url = Url::parse(&format!("{scheme}://{rest}")).ok()?;
-    let path = url.path().trim_end_matches('/');
-    let path = path.strip_suffix("/websocket").unwrap_or(path);
-    let path = if path.ends_with("/api") {
-        path.to_owned()
-    } else {
-        format!("{path}/api")
-    };
-    url.set_path(&path);
-    Some(url)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rest_address_follows_from_that_of_the_websocket() {
-        for (websocket, rest) in [
-            ("ws://ha:8123/api/websocket", "http://ha:8123/api"),
-            ("wss://x.example/api/websocket", "https://x.example/api"),
-            (
-                "ws://supervisor/core/websocket",
-                "http://supervisor/core/api",
-            ),
-            ("ws://ha/proxy/api/websocket", "http://ha/proxy/api"),
-        ] {
-            let url = base(&Url::parse(websocket).unwrap()).unwrap();
-            assert_eq!(url.as_str(), rest);
-        }
     }
 }

@@ -1,12 +1,11 @@
 //! The way into Home Assistant as a state machine: text in, what to do out. No socket, no clock.
 
 use secrecy::{ExposeSecret, SecretString};
-
-use super::frame::{Kind, messages};
+use serde::Deserialize;
 
 /// What to do after a message.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// Send this text and wait for the next message.
     Send(String),
     /// We are in; the version of Home Assistant.
@@ -17,10 +16,30 @@ pub(crate) enum Step {
     Unexpected(String),
 }
 
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "type")]
+    kind: Kind,
+    #[serde(default)]
+    ha_version: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    AuthRequired,
+    AuthOk,
+    AuthInvalid,
+    #[serde(other)]
+    Other,
+}
+
 /// What a message of the handshake asks for.
-pub(crate) fn step(text: &str, token: &SecretString) -> Step {
+pub fn step(text: &str, token: &SecretString) -> Step {
     let unexpected = || Step::Unexpected(text.chars().take(120).collect());
-    let Some(Ok(message)) = messages(text).pop() else {
+    let Ok(message) = serde_json::from_str::<Message>(text) else {
         return unexpected();
     };
     match message.kind {
@@ -33,10 +52,9 @@ pub(crate) fn step(text: &str, token: &SecretString) -> Step {
                 .message
                 .unwrap_or_else(|| "no reason given".to_owned()),
         ),
-        Kind::Result | Kind::Event | Kind::Pong | Kind::Other => unexpected(),
+        Kind::Other => unexpected(),
     }
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;
