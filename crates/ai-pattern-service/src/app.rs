@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::config::Config;
+use crate::home_assistant::Home;
 use crate::http::Api;
 use crate::notify::broker::Broker;
 use crate::notify::{Commands, Session, States, WAITING_COMMANDS};
@@ -60,6 +61,7 @@ impl App {
             lookback_days: config.lookback_days,
             people: config.people,
             least: config.least,
+            home: Home::new(config.home_assistant)?,
             health: health.clone(),
             tasks: tasks.clone(),
         });
@@ -106,8 +108,9 @@ impl App {
             has_broker,
             clock,
             least: config.least,
+            cors: config.cors,
         };
-        let router = api.router(config.cors);
+        let router = api.router();
         let closing = tasks.closing();
         tasks.serve("ai-pattern-service-http", async move {
             let served = server::serve_until(closing, listener, router).await;

@@ -1,5 +1,6 @@
 //! Settings of ai-pattern-service.
 
+mod home_assistant;
 mod least;
 
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use crate::notify::broker::Broker;
 use crate::notify::settings::HomeSettings;
 use crate::schedule::Schedule;
 
+pub use home_assistant::HomeAssistantSettings;
 pub use least::Least;
 
 /// Everything that ai-pattern-service is told from outside.
@@ -40,6 +42,8 @@ pub struct Config {
     pub broker: Option<Broker>,
     /// What is shown in Home Assistant over MQTT.
     pub home: HomeSettings,
+    /// Where automations are checked and created.
+    pub home_assistant: HomeAssistantSettings,
     /// Web pages that may call.
     pub cors: CorsOrigins,
 }
@@ -79,6 +83,7 @@ impl Config {
             least: Least::read(env),
             broker: Broker::read(env),
             home: HomeSettings::read(env),
+            home_assistant: HomeAssistantSettings::read(env),
             cors: CorsOrigins::read(env),
         }
     }

@@ -1,9 +1,11 @@
 //! The HTTP API.
 
 mod analysis;
+mod automations;
 mod bounds;
 mod community;
 mod feedback;
+mod origin;
 mod patterns;
 mod router;
 mod silences;
@@ -14,6 +16,7 @@ use axum::Json;
 use common::clock::Clock;
 use common::health::Health;
 use common::http::problem::Problem;
+use common::settings::CorsOrigins;
 
 use serde_json::{Value, json};
 
@@ -36,6 +39,7 @@ pub(crate) struct Api {
     pub(crate) has_broker: bool,
     pub(crate) clock: Clock,
     pub(crate) least: Least,
+    pub(crate) cors: CorsOrigins,
 }
 
 /// The envelope of the replaced service.

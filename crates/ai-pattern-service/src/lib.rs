@@ -3,6 +3,7 @@
 mod app;
 mod config;
 mod history;
+mod home_assistant;
 mod http;
 mod ledger;
 pub mod notify;
@@ -12,5 +13,5 @@ pub mod store;
 mod zone;
 
 pub use app::{App, PatternService};
-pub use config::{Config, Least};
+pub use config::{Config, HomeAssistantSettings, Least};
 pub use http::openapi_document;

@@ -1,7 +1,9 @@
 //! One analysis at a time: fetch, mine, compare, store, notify.
 
+mod automations;
 mod first_look;
 mod mining;
+mod under_way;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +21,7 @@ use tracing::Instrument;
 
 use crate::config::Least;
 use crate::history::{Source, Span};
+use crate::home_assistant::Home;
 use crate::ledger::{self, Feedback, Known, News};
 use crate::notify::message::RunStatus;
 use crate::notify::news;
@@ -26,6 +29,7 @@ use crate::store::{NewMessage, RunRecord, Store, StoreFailure};
 use crate::zone::HomeZone;
 
 pub(crate) use first_look::first_look;
+use under_way::UnderWay;
 
 /// Habits that are told after a start at most, the surest first; the others follow after the next run.
 const MAX_TOLD: u32 = 500;
@@ -64,6 +68,8 @@ pub(crate) struct Parts {
     pub(crate) people: bool,
     /// What a habit must have to be told.
     pub(crate) least: Least,
+    /// Home Assistant, as far as we are let in.
+    pub(crate) home: Home,
     /// Where troubles are shown.
     pub(crate) health: Health,
     /// Owner of the runs.
@@ -282,8 +288,15 @@ impl Analyst {
             errors: Vec::new(),
             report,
         };
-        let messages = self.news(&lines, &known, &record).await?;
+        let relations = self.relations(&lines).await;
+        let to_tell = self.uncovered(&lines, &known, relations.as_ref()).await?;
+        let messages = self.news(&to_tell, &known, &record).await?;
         parts.store.keep_run(&lines, &record, &messages).await?;
+        if let Some(relations) = &relations {
+            parts.store.keep_relations(relations).await?;
+        }
+        self.follow_automations().await?;
+        self.announce().await?;
         if let Some(saved) = &past.saved {
             parts.store.keep_timeline(saved).await?;
         }
@@ -378,18 +391,4 @@ fn identities(known: &[Known], which: impl Fn(&Known) -> bool) -> Vec<Identity> 
         .filter(|known| which(known))
         .map(|known| Identity::from(&known.pattern))
         .collect()
-}
-
-/// Ends the state "running" whatever happens.
-struct UnderWay(Analyst);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        *self
-            .0
-            .0
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
-    }
 }

@@ -1,5 +1,6 @@
 //! What is kept between runs. Everything that knows SQL is below this module.
 
+mod automations;
 mod community;
 mod facts;
 mod feedback;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use crate::ledger::{Feedback, Known, News};
+pub(crate) use automations::StoredAutomation;
 pub use community::{
     CommunityFilter, CommunityOrder, CommunityPattern, NewCommunityPattern, Rating,
 };
@@ -119,6 +121,27 @@ pub struct StoredPattern {
     /// Until when it is not to be shown.
     pub later_until: Option<UtcMicros>,
     /// 1 to 5.
+    pub rating: Option<i64>,
+    /// Automations that do what it does, by entity id.
+    pub covered_by: Vec<String>,
+    /// Automations that do the opposite at the same moment, by entity id.
+    pub contradicted_by: Vec<String>,
+    /// The automation that was created of it.
+    pub automation: Option<HabitAutomation>,
+}
+
+/// The automation that was created of a habit, and what became of it until the last run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HabitAutomation {
+    /// Its id in Home Assistant.
+    pub automation_id: String,
+    /// Its entity; none while Home Assistant has not loaded it.
+    pub entity_id: Option<String>,
+    /// Times it acted.
+    pub fired: u64,
+    /// Of those, times when a person took it back within two minutes.
+    pub undone: u64,
+    /// 1 to 5, from these; none while it acted too seldom.
     pub rating: Option<i64>,
 }
 

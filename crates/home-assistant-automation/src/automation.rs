@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::existing::Behaviour;
 use crate::node::Node;
 use crate::yaml::{self, Inputs};
 
@@ -46,6 +47,11 @@ impl Automation {
         &self.targets
     }
 
+    /// What it does and when.
+    pub fn behaviour(&self) -> Behaviour {
+        Behaviour::of(&self.json())
+    }
+
     /// The body that Home Assistant's configuration API takes: everything but the id.
     pub fn json(&self) -> Value {
         let mut head = vec![
@@ -56,15 +62,17 @@ impl Automation {
         written(&Node::Map(head))
     }
 
-    /// As it stands in `automations.yaml`, with its id, without the dash of a list.
+    /// To be pasted into Home Assistant's editor. The id is a remark: the editor gives its own, and an automation with another one than that is
+    /// kept and not loaded.
     pub fn yaml(&self) -> String {
         let mut map = vec![
-            ("id", Node::text(&self.id)),
             ("alias", Node::text(&self.alias)),
             ("description", Node::text(&self.description)),
         ];
         map.extend(self.body());
-        yaml::write(&Node::Map(map), Inputs::Filled)
+        // An id has letters, digits, dashes and underscores.
+        let remark = format!("# In automations.yaml also: id: \"{}\"\n", self.id);
+        remark + &yaml::write(&Node::Map(map), Inputs::Filled)
     }
 
     /// As a blueprint: entities, times and pauses are chosen, with those of this home as they are.

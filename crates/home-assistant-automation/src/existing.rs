@@ -3,8 +3,6 @@
 use common::entity::domain_of;
 use serde_json::Value;
 
-use crate::automation::Automation;
-
 /// Two times of the day, or two distances from the sun, as far apart as this are one, in minutes.
 const TOLERANCE: i64 = 30;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -46,17 +44,17 @@ struct Effect {
     option: Option<String>,
 }
 
+/// What sets an automation off, what it does, and on which days: as far as it can be seen. Both the words of 2024.10 and the older ones are
+/// understood; conditions other than days of the week, areas, devices and labels are not looked at.
 #[derive(Debug, Default)]
-struct Rule {
+pub struct Behaviour {
     triggers: Vec<Trigger>,
     effects: Vec<Effect>,
     days: u8,
 }
 
-/// Compares the automation of a habit with the configuration of another. Both the words of 2024.10 and the older ones are understood;
-/// conditions other than days of the week, areas, devices and labels are not looked at.
-pub fn relation(habit: &Automation, existing: &Value) -> Relation {
-    let (habit, other) = (read(&habit.json()), read(existing));
+/// What an automation has to do with the automation of a habit.
+pub fn relation(habit: &Behaviour, other: &Behaviour) -> Relation {
     let begins_alike = |trigger: &Trigger| other.triggers.iter().any(|known| alike(trigger, known));
     if !habit.triggers.iter().any(begins_alike) || habit.days & other.days == 0 {
         return Relation::None;
@@ -91,29 +89,32 @@ fn undo(one: &Effect, other: &Effect) -> bool {
     one.entity == other.entity && (OPPOSITES.contains(&(a, b)) || OPPOSITES.contains(&(b, a)))
 }
 
-fn read(config: &Value) -> Rule {
-    let mut rule = Rule {
-        days: EVERY_DAY,
-        ..Rule::default()
-    };
-    for trigger in either(config, "triggers", "trigger") {
-        read_trigger(trigger, &mut rule.triggers);
-    }
-    for condition in either(config, "conditions", "condition") {
-        let days = list(&condition["weekday"]);
-        if condition["condition"] == "time" && !days.is_empty() {
-            let named = |day: &&&Value| DAYS.iter().position(|name| day.as_str() == Some(name));
-            let set = days
-                .iter()
-                .filter_map(|day| named(&day))
-                .fold(0, |set, day| set | 1 << day);
-            rule.days &= set;
+impl Behaviour {
+    /// That of a configuration.
+    pub fn of(config: &Value) -> Self {
+        let mut rule = Self {
+            days: EVERY_DAY,
+            ..Self::default()
+        };
+        for trigger in either(config, "triggers", "trigger") {
+            read_trigger(trigger, &mut rule.triggers);
         }
+        for condition in either(config, "conditions", "condition") {
+            let days = list(&condition["weekday"]);
+            if condition["condition"] == "time" && !days.is_empty() {
+                let named = |day: &&&Value| DAYS.iter().position(|name| day.as_str() == Some(name));
+                let set = days
+                    .iter()
+                    .filter_map(|day| named(&day))
+                    .fold(0, |set, day| set | 1 << day);
+                rule.days &= set;
+            }
+        }
+        for step in either(config, "actions", "action") {
+            read_step(step, &mut rule.effects, 0);
+        }
+        rule
     }
-    for step in either(config, "actions", "action") {
-        read_step(step, &mut rule.effects, 0);
-    }
-    rule
 }
 
 fn read_trigger(trigger: &Value, found: &mut Vec<Trigger>) {

@@ -11,6 +11,7 @@ mod writing;
 mod yaml;
 
 pub use automation::{Automation, ID_PREFIX, id_of};
-pub use existing::{Relation, relation};
+pub use existing::{Behaviour, Relation, relation};
 pub use reason::NotAutomatable;
+pub use text::prose;
 pub use writing::automate;

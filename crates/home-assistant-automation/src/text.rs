@@ -11,7 +11,7 @@ const MAX_STATE: usize = 255;
 
 /// Text for people: without control characters and what changes the direction of writing, and without braces, so that nothing in it looks like
 /// a template.
-pub(crate) fn prose(text: &str) -> String {
+pub fn prose(text: &str) -> String {
     let plain: String = text
         .chars()
         .map(|c| match c {

@@ -2,12 +2,13 @@
 
 use axum::Router;
 use common::http::frame::Frame;
-use common::settings::CorsOrigins;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Api, analysis, community, feedback, patterns, silences, status, synergies};
+use super::{
+    Api, analysis, automations, community, feedback, patterns, silences, status, synergies,
+};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -34,6 +35,9 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(patterns::evidence))
         .routes(routes!(patterns::backtest))
         .routes(routes!(feedback::of_pattern))
+        .routes(routes!(automations::show))
+        .routes(routes!(automations::create, automations::remove))
+        .routes(routes!(automations::effect))
         .routes(routes!(patterns::anomalies))
         .routes(routes!(silences::list))
         .routes(routes!(silences::add, silences::take_back))
@@ -41,6 +45,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(synergies::statistics))
         .routes(routes!(synergies::one))
         .routes(routes!(feedback::of_synergy))
+        .routes(routes!(automations::of_synergy))
         .routes(routes!(community::list))
         .routes(routes!(community::submit))
         .routes(routes!(community::one))
@@ -58,14 +63,14 @@ pub fn openapi_document() -> String {
 
 impl Api {
     /// Everything that is served.
-    pub(crate) fn router(self, cors: CorsOrigins) -> Router {
+    pub(crate) fn router(self) -> Router {
         let clock = self.clock.clone();
         let (routes, _) = routes().split_for_parts();
         let frame = Frame {
             service: "ai-pattern-service",
             version: env!("CARGO_PKG_VERSION"),
             openapi: openapi_document,
-            cors,
+            cors: self.cors.clone(),
             clock,
         };
         frame.around(routes.with_state(self))

@@ -193,7 +193,7 @@ fn kind_of(pattern: &Pattern) -> &'static str {
 }
 
 /// How often it would have acted rightly, 0 to 1: its confidence, times its occurrences a day where they are less than one.
-fn impact(pattern: &Pattern) -> f64 {
+pub(super) fn impact(pattern: &Pattern) -> f64 {
     let days = pattern.last_seen.seconds_since(pattern.first_seen) / 86_400.0;
     let a_day = f64::from(pattern.occurrences) / days.max(1.0);
     pattern.confidence * a_day.min(1.0)

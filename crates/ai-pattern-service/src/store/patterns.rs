@@ -5,7 +5,10 @@ use database::failure::StoreFailure;
 use database::{Row, Statement, Transaction};
 use pattern_mining::pattern::{Instants, Pattern, Status};
 
-use super::{NewMessage, PatternFilter, RunRecord, Store, StoredPattern, Trend, outbox, runs};
+use super::{
+    HabitAutomation, NewMessage, PatternFilter, RunRecord, Store, StoredPattern, Trend, outbox,
+    runs,
+};
 use crate::ledger::{Feedback, Known, News};
 
 /// Runs over which a trend is told.
@@ -15,10 +18,14 @@ const HISTORY_RUNS: i64 = 400;
 
 const KNOWN: &str = "SELECT pattern_metadata, missed_runs, deprecated, feedback, later_until, told_at FROM patterns ORDER BY id";
 const LISTED: &str = "SELECT id, pattern_metadata, created_at, updated_at, trend_direction, trend_strength, \
-     confidence_history_count, deprecated, told_at, feedback, later_until, rating FROM patterns WHERE TRUE";
-/// A rating of 3 leaves the rank as the confidence has it; each star more or less moves it by a tenth. What was accepted comes first
-/// among equals.
-const RANK: &str = " ORDER BY confidence + 0.1 * (COALESCE(rating, 3) - 3) DESC, CASE feedback WHEN 'accept' THEN 0 ELSE 1 END, id LIMIT ";
+     confidence_history_count, deprecated, told_at, feedback, later_until, rating, covered_by, contradicted_by, effect_rating, \
+     (SELECT automation_id FROM pattern_automations WHERE pattern_id = patterns.id) AS automation_id, \
+     (SELECT entity_id FROM pattern_automations WHERE pattern_id = patterns.id) AS automation_entity, \
+     (SELECT fired FROM pattern_automations WHERE pattern_id = patterns.id) AS fired, \
+     (SELECT undone FROM pattern_automations WHERE pattern_id = patterns.id) AS undone FROM patterns WHERE TRUE";
+/// A rating of 3 leaves the rank as the confidence has it; each star more or less moves it by a tenth; so do the stars that follow from
+/// how often people take back what its automation did. What was accepted comes first among equals.
+const RANK: &str = " ORDER BY confidence + 0.1 * (COALESCE(rating, 3) - 3 + COALESCE(effect_rating, 3) - 3) DESC, CASE feedback WHEN 'accept' THEN 0 ELSE 1 END, id LIMIT ";
 const UPSERT: &str = "INSERT INTO patterns (pattern_key, pattern_type, device_id, pattern_metadata, confidence, \
      occurrences, created_at, updated_at, first_seen, last_seen, confidence_history_count, status, evidence, deprecated, deprecated_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, 1, $10, $11, $12, CASE WHEN $12 THEN $7 END) \
@@ -42,7 +49,7 @@ const FORGET_OLD: &str = "DELETE FROM pattern_history WHERE pattern_id = $1 AND 
      (SELECT id FROM pattern_history WHERE pattern_id = $1 ORDER BY recorded_at DESC LIMIT $2)";
 const MISS: &str = "UPDATE patterns SET missed_runs = missed_runs + 1, updated_at = $2, deprecated = deprecated OR $3, \
      deprecated_at = CASE WHEN $3 THEN $2 ELSE deprecated_at END WHERE pattern_key = $1";
-const UNTOLD: &str = "SELECT pattern_metadata FROM patterns WHERE told_at IS NULL AND NOT deprecated \
+const UNTOLD: &str = "SELECT pattern_metadata FROM patterns WHERE told_at IS NULL AND NOT deprecated AND covered_by IS NULL \
      AND COALESCE(feedback, '') <> 'dismiss' ORDER BY confidence DESC, id LIMIT $1";
 
 impl Store {
@@ -230,7 +237,7 @@ fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreFailure> {
         .map_err(|error| StoreFailure::Statement(sqlx::Error::Decode(error.into())))
 }
 
-fn metadata(row: &Row) -> Result<Pattern, StoreFailure> {
+pub(super) fn metadata(row: &Row) -> Result<Pattern, StoreFailure> {
     json(&row.get::<String>("pattern_metadata")?)
 }
 
@@ -242,6 +249,24 @@ fn feedback(row: &Row) -> Result<Option<Feedback>, StoreFailure> {
 fn later_until(row: &Row) -> Result<Option<UtcMicros>, StoreFailure> {
     let micros: Option<i64> = row.get("later_until")?;
     Ok(micros.and_then(|micros| UtcMicros::new(micros).ok()))
+}
+
+fn ids(row: &Row, column: &str) -> Result<Vec<String>, StoreFailure> {
+    let text: Option<String> = row.get(column)?;
+    text.map_or(Ok(Vec::new()), |text| json(&text))
+}
+
+fn automation(row: &Row) -> Result<Option<HabitAutomation>, StoreFailure> {
+    let Some(automation_id) = row.get("automation_id")? else {
+        return Ok(None);
+    };
+    Ok(Some(HabitAutomation {
+        automation_id,
+        entity_id: row.get("automation_entity")?,
+        fired: row.count("fired")?,
+        undone: row.count("undone")?,
+        rating: row.get("effect_rating")?,
+    }))
 }
 
 fn stored(row: &Row) -> Result<StoredPattern, StoreFailure> {
@@ -259,5 +284,8 @@ fn stored(row: &Row) -> Result<StoredPattern, StoreFailure> {
         feedback: feedback(row)?,
         later_until: later_until(row)?,
         rating: row.get("rating")?,
+        covered_by: ids(row, "covered_by")?,
+        contradicted_by: ids(row, "contradicted_by")?,
+        automation: automation(row)?,
     })
 }

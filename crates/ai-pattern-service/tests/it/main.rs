@@ -1,6 +1,7 @@
 //! The service as others meet it: over HTTP and MQTT, on real tables, with a real data-api and a real broker.
 
 mod api;
+mod automations;
 mod broker;
 mod chain;
 mod commands;

@@ -2,6 +2,8 @@
 
 #[path = "../it/api.rs"]
 mod api;
+#[path = "../it/automations.rs"]
+mod automations;
 #[path = "../it/chain.rs"]
 mod chain;
 #[path = "../it/habits.rs"]

@@ -11,7 +11,7 @@ fn a_time_of_the_day_is_written_as_people_would() {
     check_forms(&automation);
     assert_eq!(
         automation.yaml(),
-        r#"id: "homeiq_00ab12cd34ef5678"
+        r#"# In automations.yaml also: id: "homeiq_00ab12cd34ef5678"
 alias: "Kitchen light turns on around 06:45 on weekdays"
 description: "HomeIQ pattern 00ab12cd34ef5678: Kitchen light turns on around 06:45 on weekdays (38 of 41 days). Seen 2026-09-24 to 2026-11-20, 38 of 41 times, q=4.00e-3."
 triggers:

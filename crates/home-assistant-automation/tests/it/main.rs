@@ -56,9 +56,7 @@ fn assert_same(yaml: &Value, json: &Value) {
 
 /// YAML and JSON are the same automation, and the blueprint is the same with its choices left open.
 fn check_forms(automation: &Automation) {
-    let mut yaml = read(&automation.yaml());
-    let id = yaml.as_object_mut().expect("a map").remove("id");
-    assert_eq!(id, Some(json!(automation.id())));
+    let yaml = read(&automation.yaml());
     assert_same(&yaml, &automation.json());
     // Other readers refuse tags that they do not know: as texts, the choices are seen.
     let blueprint = read(&automation.blueprint().replace(": !input ", ": input_"));

@@ -1,11 +1,15 @@
 //! What other automations have to do with a habit.
 
-use home_assistant_automation::{Relation, relation};
+use home_assistant_automation::{Automation, Behaviour, Relation};
 use serde_json::{Value, json};
 
 use crate::made;
 
-fn weekdays_at_seven() -> home_assistant_automation::Automation {
+fn relation(habit: &Automation, existing: &Value) -> Relation {
+    home_assistant_automation::relation(&habit.behaviour(), &Behaviour::of(existing))
+}
+
+fn weekdays_at_seven() -> Automation {
     made(json!({"time_of_day_minutes": 420, "days": "weekday"}))
 }
 
