@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what the release programs of this workspace do on this machine.
 
-mod flood;
+pub(crate) mod flood;
 mod home_assistant;
 mod import;
 mod ingest;

@@ -61,6 +61,10 @@ impl Peer {
         self.ask("POST", path, Some(("application/json", body)))
     }
 
+    pub(crate) fn delete(&self, path: &str) -> anyhow::Result<Answer> {
+        self.ask("DELETE", path, None)
+    }
+
     fn ask(&self, method: &str, path: &str, body: Option<(&str, &str)>) -> anyhow::Result<Answer> {
         let mut request = format!(
             "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{}\r\n",

@@ -1,6 +1,7 @@
 //! The project's own commands, the same on every machine: `cargo xtask --help` lists them.
 
 mod api_test;
+mod automation_test;
 mod bench;
 mod docker_test;
 mod e2e;
@@ -38,6 +39,8 @@ enum Command {
     Test(test::Options),
     /// Ask the running data-api all that its OpenAPI document allows, with schemathesis
     ApiTest(api_test::Options),
+    /// Turn habits into automations of a real Home Assistant, and let it check, keep and run them
+    AutomationTest(automation_test::Options),
     /// Measure speed, latency and memory of the release programs
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test(options) => test::run(&options),
         Command::ApiTest(options) => api_test::run(&options),
+        Command::AutomationTest(options) => automation_test::run(&options),
         Command::Bench(bench) => bench::run(&bench),
         Command::E2e(options) => e2e::run(&options),
         Command::Eval(options) => eval::run(&options),

@@ -231,7 +231,14 @@ fn the_words_of_common_need_neither_a_runtime_nor_a_server() {
 #[test]
 fn the_miner_and_the_writer_of_automations_are_pure() {
     let workspace = workspace();
-    let words = ["common", "jiff", "serde", "serde_json", "thiserror"];
+    let words = [
+        "common",
+        "foldhash",
+        "jiff",
+        "serde",
+        "serde_json",
+        "thiserror",
+    ];
     for (name, more) in [
         ("pattern-mining", None),
         ("home-assistant-automation", Some("pattern-mining")),

@@ -160,6 +160,23 @@ impl HomeAssistant {
         Ok(home)
     }
 
+    /// The same with more in its configuration.yaml, which may include an empty automations.yaml.
+    pub(crate) fn start_with(
+        bench: &Bench,
+        version: &str,
+        folder: &Path,
+        configuration: &str,
+    ) -> anyhow::Result<Self> {
+        let own = folder.join("home-assistant");
+        std::fs::create_dir_all(&own)?;
+        std::fs::write(own.join("automations.yaml"), "[]\n")?;
+        let more = folder.join("more.yaml");
+        std::fs::write(&more, configuration)?;
+        let mut installation = bench.install(version)?;
+        installation.insert("HA_EXTRA_CONFIG", more.display().to_string());
+        Self::start_installed(bench, version, folder, installation)
+    }
+
     /// Stops it and starts it again on the same port, with everything it knew.
     pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
         process::output(&mut self.script("stop.sh"))?;
