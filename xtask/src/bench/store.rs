@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// Versions of Home Assistant for that
     #[arg(long, value_delimiter = ',', default_value = "2025.4.4,2026.11.0")]
     home_assistant_versions: Vec<String>,
+    /// Most rows of a store beside which the recorder's tables are filled and asked: they take several times as long
+    #[arg(long, default_value_t = 10_000_000)]
+    recorder: u64,
     /// Folder for databases, about 250 bytes a row; full stores are kept there, and asked again by the next run
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -81,7 +84,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             Part::Ingest => ingest(&programs, folder, options)?,
             Part::Questions => {
                 for &count in &options.events {
-                    questions(&programs, folder, count)?;
+                    questions(&programs, folder, count, count <= options.recorder)?;
                 }
             }
         }
@@ -162,15 +165,21 @@ fn ingest(programs: &Path, folder: &Path, options: &Options) -> anyhow::Result<(
 }
 
 /// Times of questions to a full store, cold and warm, while events come in.
-fn questions(programs: &Path, folder: &Path, count: u64) -> anyhow::Result<()> {
+fn questions(
+    programs: &Path,
+    folder: &Path,
+    count: u64,
+    with_recorder: bool,
+) -> anyhow::Result<()> {
     let rows = Rows { count };
     let here = folder.join(format!("questions-{count}"));
     let (data, recorder) = (here.join("data-api"), here.join("home-assistant_v2.db"));
     let complete = here.join("complete");
     if !complete.exists() {
-        fill(programs, rows, &here)?;
+        fill(programs, rows, &here, with_recorder)?;
         std::fs::write(&complete, "")?;
     }
+    let recorder = Some(recorder).filter(|file| with_recorder && file.exists());
     let cold = questions::forget_files();
     let data_api = DataApi::start(programs, &data)?;
     say(&format!(
@@ -185,7 +194,7 @@ fn questions(programs: &Path, folder: &Path, count: u64) -> anyhow::Result<()> {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let meanwhile = scope.spawn(|| trickle(&data_api, rows, &stop));
-        let asked = ask_all(&data_api, &recorder);
+        let asked = ask_all(&data_api, recorder.as_deref());
         let exported = questions::export(&data_api.peer);
         stop.store(true, Ordering::Relaxed);
         table::print(&HEADINGS, &asked?);
@@ -207,8 +216,8 @@ fn questions(programs: &Path, folder: &Path, count: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stores rows in data-api, and in the recorder's tables.
-fn fill(programs: &Path, rows: Rows, here: &Path) -> anyhow::Result<()> {
+/// Stores rows in data-api, and in the recorder's tables where they are wanted.
+fn fill(programs: &Path, rows: Rows, here: &Path, with_recorder: bool) -> anyhow::Result<()> {
     let count = rows.count;
     let data_api = DataApi::start(programs, &here.join("data-api"))?;
     let took = data_api.load(rows, 0..count)?;
@@ -219,6 +228,9 @@ fn fill(programs: &Path, rows: Rows, here: &Path) -> anyhow::Result<()> {
         count as f64 / took.as_secs_f64(),
         bytes as f64 / count as f64
     ));
+    if !with_recorder {
+        return Ok(());
+    }
     let (loaded, _) = peers::recorder(rows, count, here)?;
     say(&format!(
         "the recorder's tables with the same rows: {:.1} bytes a row",
@@ -237,7 +249,7 @@ const HEADINGS: [&str; 7] = [
     "recorder warm p50, p99 (ms)",
 ];
 
-fn ask_all(data_api: &DataApi, recorder: &Path) -> anyhow::Result<Vec<Vec<String>>> {
+fn ask_all(data_api: &DataApi, recorder: Option<&Path>) -> anyhow::Result<Vec<Vec<String>>> {
     let newest = questions::newest(&data_api.peer)?;
     let shown = |times: &Times, percent| format!("{:.1}", times.percentile(percent));
     let mut printed = Vec::new();
@@ -246,8 +258,12 @@ fn ask_all(data_api: &DataApi, recorder: &Path) -> anyhow::Result<Vec<Vec<String
         let cold = questions::ask(&data_api.peer, question, newest)?;
         let warm = questions::ask(&data_api.peer, question, newest)?;
         questions::forget_files();
-        let of_recorder = questions::ask_recorder(recorder, question)?;
-        let of_recorder_warm = questions::ask_recorder(recorder, question)?;
+        let recorder_answers = || match recorder {
+            Some(file) => questions::ask_recorder(file, question),
+            None => Ok(None),
+        };
+        let of_recorder = recorder_answers()?;
+        let of_recorder_warm = recorder_answers()?;
         let none = || "–".to_owned();
         printed.push(vec![
             question.name().to_owned(),
