@@ -139,7 +139,7 @@ impl Service for Homeiq {
     }
 
     async fn start(config: Config, tasks: Tasks) -> Result<(), Failure> {
-        App::start(config, &tasks, Clock::system()).await?;
+        Box::pin(App::start(config, &tasks, Clock::system())).await?;
         Ok(())
     }
 
