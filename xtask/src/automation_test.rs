@@ -219,7 +219,7 @@ fn check_notification(socket: &mut Socket) -> anyhow::Result<()> {
         "no link: {message}"
     );
     ensure!(
-        !message.contains("{{") && message.contains("(("),
+        !message.contains("{{"),
         "a name is not written as one: {message}"
     );
     Ok(())
