@@ -131,7 +131,9 @@ async fn a_fallback_that_breaks_while_the_primary_comes_back_is_a_gap_that_is_re
     home.burst(100).await;
     // Until the fallback was there, nobody listened.
     ingestion
-        .until("the gap until then", |health| health["gaps"]["count"] == 1)
+        .until("the gap until then, read", |health| {
+            health["gaps"]["count"] == 1 && health["gaps"]["recent"][0]["closed_by"] == "backfill"
+        })
         .await;
     // From now on nothing that is fired arrives over the fallback, and the primary is there again.
     fallback.set(Fault::Hold(Way::ToClient));
