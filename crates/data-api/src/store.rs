@@ -60,6 +60,7 @@ use edges::Edges;
 use former_names::FormerNames;
 use postgres::partitions::Partitions;
 use sqlite::newest::Top;
+use sqlite::recent::Recent;
 use sqlite::tail::Tail;
 use sweep::Sweeping;
 
@@ -98,6 +99,7 @@ pub struct Store {
     partitions: Partitions,
     top: Top,
     tail: Tail,
+    recent: Recent,
     edges: Edges,
     dictionaries: Arc<Mutex<Dictionaries>>,
     /// Read from the tables when it is nothing; see [`Store::forget_former_names`].
@@ -114,6 +116,7 @@ impl Store {
             partitions: Partitions::default(),
             top: Top::default(),
             tail: Tail::default(),
+            recent: Recent::default(),
             edges: Edges::default(),
             dictionaries: Arc::default(),
             former_names: Arc::default(),

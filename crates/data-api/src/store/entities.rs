@@ -244,6 +244,7 @@ impl Store {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .forget_placements();
+        self.recent.forget();
     }
 
     /// Entities by id.

@@ -1,9 +1,12 @@
 //! Reading state changes.
 
+use std::sync::Arc;
+
 use common::api::events::Event;
 use common::instant::UtcMicros;
 use database::{Engine, Statement};
 
+use super::sqlite::tail::Key;
 use super::{Cursor, EventFilter, Store, StoreFailure, change, postgres, sqlite};
 
 /// One page of events.
@@ -40,6 +43,11 @@ impl Store {
 
     /// One page of the events that pass `asked`.
     pub async fn events(&self, asked: &EventFilter) -> Result<Page, StoreFailure> {
+        if let Engine::Sqlite(_) = &self.database.engine
+            && let Some(page) = self.recent_page(asked).await?
+        {
+            return Ok(page);
+        }
         let rows = asked.limit.saturating_add(1);
         let mut changes = match &self.database.engine {
             Engine::Sqlite(_) => {
@@ -54,6 +62,48 @@ impl Store {
             events: change::events(&self.database, changes, asked.no_attributes).await?,
             next,
         })
+    }
+
+    /// A page of which all keys are in memory, and most of the events as a rule; nothing where the tables have to say it.
+    async fn recent_page(&self, asked: &EventFilter) -> Result<Option<Page>, StoreFailure> {
+        if asked.no_attributes {
+            return Ok(None);
+        }
+        let Some(mut keys) = self.tail.newest(asked, asked.limit.saturating_add(1)) else {
+            return Ok(None);
+        };
+        let more = keys.len() > asked.limit as usize;
+        keys.truncate(asked.limit as usize);
+        let next = keys.last().filter(|_| more).map(|&(at, entity)| Cursor {
+            last_updated_us: at,
+            entity,
+        });
+        let (changes, found) = self.recent.find(&keys);
+        let unknown: Vec<Key> = keys
+            .iter()
+            .zip(&found)
+            .filter(|(_, event)| event.is_none())
+            .map(|(key, _)| *key)
+            .collect();
+        let rows = sqlite::newest::by_key(&self.database, &unknown).await?;
+        let read = change::events(&self.database, rows, false).await?;
+        if read.len() != unknown.len() {
+            // Something was taken out of the table meanwhile.
+            self.tail.begin_anew();
+            return Ok(None);
+        }
+        let read: Vec<Arc<Event>> = read.into_iter().map(Arc::new).collect();
+        self.recent
+            .keep(changes, unknown.into_iter().zip(read.iter().cloned()));
+        let mut read = read.into_iter();
+        let events = found
+            .into_iter()
+            .filter_map(|event| event.or_else(|| read.next()))
+            .map(Arc::unwrap_or_clone);
+        Ok(Some(Page {
+            events: events.collect(),
+            next,
+        }))
     }
 
     /// The event of this entity at this instant.

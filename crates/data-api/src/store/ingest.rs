@@ -96,11 +96,16 @@ impl Store {
         }
         // The right to write is still held: a rename, which takes ids away, cannot come between the commit and what follows.
         let writing = transaction.commit().await?;
+        if !found.entities.is_empty() {
+            // Where something is may be told with its events.
+            self.recent.forget();
+        }
         self.dictionaries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .absorb(found);
         self.tail.add(&keys);
+        self.recent.add(&keys);
         if let Some(span) = span {
             self.edges.extend(span);
         }

@@ -51,7 +51,9 @@ impl Store {
         self.place_entities(&mut transaction).await?;
         transaction.execute(END_SWEEP).await?;
         self.forget_lines();
-        transaction.commit().await?;
+        let writing = transaction.commit().await?;
+        self.recent.forget();
+        drop(writing);
         Ok(reply)
     }
 

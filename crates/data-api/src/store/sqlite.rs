@@ -2,4 +2,5 @@
 
 pub(super) mod insert;
 pub(super) mod newest;
+pub(super) mod recent;
 pub(super) mod tail;

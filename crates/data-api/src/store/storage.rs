@@ -187,6 +187,7 @@ impl Store {
             .await?;
         transaction.commit().await?;
         self.edges.forget();
+        self.recent.forget();
         metrics::counter!("homeiq_events_deleted_total", "reason" => reason).increment(deleted);
         Ok(deleted)
     }

@@ -266,3 +266,43 @@ async fn counts_are_those_of_the_rows_also_after_rows_came_twice() {
         .collect();
     assert_eq!(stats["unique_entities"], entities.len());
 }
+
+/// The newest page is asked for again and again: what it was before must not be taken for what it is.
+#[tokio::test]
+async fn the_newest_page_follows_what_comes_late_and_where_things_are() {
+    let home = Home::new().await;
+    let store = async |seconds: i64, state: &str, area: &str| {
+        let at = START_US + seconds * 1_000_000;
+        let rows =
+            json!([{"entity_id": "light.l1", "state": state, "last_updated": at, "area_id": area}]);
+        let (status, reply) = answer(home.post("/internal/events/bulk_upsert").json(&rows)).await;
+        assert_eq!((status, &reply["stored"]), (200, &json!(1)));
+    };
+    let newest = async || {
+        let (_, page) = answer(home.get("/api/v1/events?limit=2")).await;
+        let row = |n: usize| {
+            let event = &page[n];
+            let before = event["old_state"]["state"].clone();
+            (event["state"].clone(), before, event["area_id"].clone())
+        };
+        (row(0), row(1))
+    };
+    let is = |state: &str, before: &str, area: &str| (json!(state), json!(before), json!(area));
+    store(0, "a", "hall").await;
+    store(10, "b", "hall").await;
+    store(30, "d", "hall").await;
+    for _ in 0..2 {
+        let page = newest().await;
+        assert_eq!(page, (is("d", "b", "hall"), is("b", "a", "hall")));
+    }
+    store(20, "c", "hall").await;
+    for _ in 0..2 {
+        let page = newest().await;
+        assert_eq!(page, (is("d", "c", "hall"), is("c", "b", "hall")));
+    }
+    store(40, "e", "loft").await;
+    for _ in 0..2 {
+        let page = newest().await;
+        assert_eq!(page, (is("e", "d", "loft"), is("d", "c", "loft")));
+    }
+}

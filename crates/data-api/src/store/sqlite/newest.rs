@@ -146,7 +146,7 @@ pub(crate) async fn newest(
 }
 
 /// The events with these keys, newest first. They lie in as many places of the disk, so parts of them are asked for at the same time.
-async fn by_key(database: &Database, keys: &[Key]) -> Result<Vec<Change>, StoreFailure> {
+pub(crate) async fn by_key(database: &Database, keys: &[Key]) -> Result<Vec<Change>, StoreFailure> {
     let length = keys.len().div_ceil(PARTS_AT_ONCE).max(LEAST_PART);
     let parts = keys.chunks(length).map(|part| part_by_key(database, part));
     Ok(try_join_all(parts).await?.into_iter().flatten().collect())

@@ -1,0 +1,154 @@
+//! The newest events as they were answered last: whoever asks for the newest page again and again then waits for the new ones only.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use common::api::events::Event;
+
+use super::tail::Key;
+
+/// Most bytes of their texts, about: a few pages of what is usual.
+const MAX_BYTES: usize = 512 * 1024;
+
+/// Events that were answered lately. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recent(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Grows with every change of the tables, so that what was read before one is not taken for what is there after it.
+    changes: u64,
+    events: BTreeMap<Key, Arc<Event>>,
+    bytes: usize,
+}
+
+impl Known {
+    fn remove(&mut self, key: Key) {
+        if let Some(event) = self.events.remove(&key) {
+            self.bytes -= bytes_of(&event);
+        }
+    }
+}
+
+impl Recent {
+    /// The events with these keys, where they are known, and how many changes of the tables there were.
+    pub(crate) fn find(&self, keys: &[Key]) -> (u64, Vec<Option<Arc<Event>>>) {
+        let known = self.known();
+        let found = keys.iter().map(|key| known.events.get(key).cloned());
+        (known.changes, found.collect())
+    }
+
+    /// These were read after so many changes of the tables. The newest are kept.
+    pub(crate) fn keep(&self, changes: u64, events: impl IntoIterator<Item = (Key, Arc<Event>)>) {
+        let mut known = self.known();
+        if known.changes != changes {
+            return;
+        }
+        for (key, event) in events {
+            known.remove(key);
+            known.bytes += bytes_of(&event);
+            known.events.insert(key, event);
+        }
+        while known.bytes > MAX_BYTES
+            && let Some((&oldest, _)) = known.events.first_key_value()
+        {
+            known.remove(oldest);
+        }
+    }
+
+    /// Events with these keys were committed. One that came late is what an event after it now has as its old state.
+    pub(crate) fn add(&self, keys: &[Key]) {
+        let mut first: HashMap<i64, i64> = HashMap::new();
+        for &(at, entity) in keys {
+            let earliest = first.entry(entity).or_insert(at);
+            *earliest = at.min(*earliest);
+        }
+        let mut known = self.known();
+        known.changes += 1;
+        let later = |(at, entity): &Key| first.get(entity).is_some_and(|first| first <= at);
+        let changed: Vec<Key> = known.events.keys().copied().filter(later).collect();
+        for key in changed {
+            known.remove(key);
+        }
+    }
+
+    /// Something else was changed: events, names, or where things are.
+    pub(crate) fn forget(&self) {
+        let mut known = self.known();
+        *known = Known {
+            changes: known.changes + 1,
+            ..Known::default()
+        };
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// About how much an event takes.
+fn bytes_of(event: &Event) -> usize {
+    let of_old = event.old_state.as_ref();
+    let old = of_old.map_or(0, |old| 200 + old.attributes.get().len());
+    // The attributes are there twice: in the new state as well.
+    800 + old + 2 * event.attributes.get().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(attributes: usize) -> Arc<Event> {
+        let text = "x".repeat(attributes);
+        let event = serde_json::json!({
+            "id": "light.a@1", "timestamp": "2026-11-23T00:00:00+00:00", "entity_id": "light.a", "event_type": "state_changed",
+            "domain": "light", "tags": {}, "attributes": {"text": text}, "origin": "live", "startup": false,
+        });
+        Arc::new(serde_json::from_value(event).unwrap())
+    }
+
+    fn known(recent: &Recent, keys: &[Key]) -> Vec<bool> {
+        let (_, found) = recent.find(keys);
+        found.iter().map(Option::is_some).collect()
+    }
+
+    #[test]
+    fn what_comes_late_changes_what_is_after_it() {
+        let recent = Recent::default();
+        let keys = [(30, 1), (20, 1), (20, 2)];
+        recent.keep(0, keys.map(|key| (key, event(0))));
+        assert_eq!(known(&recent, &keys), [true, true, true]);
+        recent.add(&[(40, 1), (40, 2)]);
+        assert_eq!(known(&recent, &keys), [true, true, true]);
+        recent.add(&[(25, 1)]);
+        assert_eq!(known(&recent, &keys), [false, true, true]);
+        recent.forget();
+        assert_eq!(known(&recent, &keys), [false, false, false]);
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept() {
+        let recent = Recent::default();
+        let (changes, _) = recent.find(&[]);
+        recent.add(&[(25, 1)]);
+        recent.keep(changes, [((30, 1), event(0))]);
+        assert_eq!(known(&recent, &[(30, 1)]), [false]);
+    }
+
+    #[test]
+    fn it_does_not_grow() {
+        let recent = Recent::default();
+        let keys: Vec<Key> = (0..1_000).map(|at| (at, 1)).collect();
+        recent.keep(0, keys.iter().map(|&key| (key, event(1_000))));
+        let kept = known(&recent, &keys).into_iter().filter(|&known| known);
+        assert!((100..400).contains(&kept.count()));
+        assert_eq!(known(&recent, &[(999, 1), (0, 1)]), [true, false]);
+        recent.keep(0, [((999, 1), event(0))]);
+        let bytes: usize = recent.known().events.values().map(|e| bytes_of(e)).sum();
+        assert_eq!(
+            recent.known().bytes,
+            bytes,
+            "what is replaced is not counted twice"
+        );
+    }
+}
