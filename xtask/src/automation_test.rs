@@ -4,7 +4,7 @@ mod household;
 mod kinds;
 mod socket;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use self::household::Household;
 use self::socket::Socket;
-use crate::e2e::USUAL_BENCH;
+use crate::e2e::bench_options::BenchOptions;
 use crate::e2e::home_assistant::{Bench, HomeAssistant};
 use crate::http::Peer;
 use crate::{patience, table, workspace};
@@ -37,27 +37,18 @@ const EVENING: &str = "switch.decorative_lights";
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder with install.sh and start.sh
-    #[arg(long, env = "HOMEIQ_HA_BENCH", value_name = "DIR")]
-    home_assistant_bench: Option<PathBuf>,
-    /// Versions of Home Assistant to try, of those that the bench can install
-    #[arg(long, value_delimiter = ',', default_value = "2025.4.4,2026.11.0")]
-    versions: Vec<String>,
+    #[command(flatten)]
+    home_assistants: BenchOptions,
     /// Programs without optimisation, which are built sooner
     #[arg(long)]
     debug: bool,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    ensure!(!options.versions.is_empty(), "--versions names no version");
-    let folder = options
-        .home_assistant_bench
-        .clone()
-        .unwrap_or_else(|| workspace::root().join(USUAL_BENCH));
-    let bench = Bench::find(&folder)?;
+    let bench = options.home_assistants.bench()?;
     let programs = workspace::build(&household::PROGRAMS, !options.debug)?;
     let mut rows = Vec::new();
-    for version in &options.versions {
+    for version in &options.home_assistants.versions {
         let folder = tempfile::Builder::new()
             .prefix("homeiq-automation-")
             .tempdir()?;

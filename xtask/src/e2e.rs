@@ -3,20 +3,21 @@
 //! The test bench that installs, starts and drives Home Assistant is a folder of scripts beside this
 //! checkout, or wherever `--home-assistant-bench` says.
 
+pub(crate) mod bench_options;
 pub(crate) mod chain;
 pub(crate) mod changes;
 pub(crate) mod home_assistant;
 mod renames;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
+use self::bench_options::BenchOptions;
 use self::chain::Chain;
 use self::changes::Comparison;
-use self::home_assistant::{Bench, Drive, HomeAssistant, Way};
+use self::home_assistant::{Drive, HomeAssistant, Way};
 use crate::{patience, table, workspace};
 
 /// Where the bench lies when nobody says: beside the checkout.
@@ -29,27 +30,18 @@ const EVENTS_AFTER_RESTART: u32 = 1000;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder with install.sh, start.sh and drive.py
-    #[arg(long, env = "HOMEIQ_HA_BENCH", value_name = "DIR")]
-    home_assistant_bench: Option<PathBuf>,
-    /// Versions of Home Assistant to try, of those that the bench can install
-    #[arg(long, value_delimiter = ',', default_value = "2025.4.4,2026.11.0")]
-    versions: Vec<String>,
+    #[command(flatten)]
+    home_assistants: BenchOptions,
     /// State changes to fire before the restart, by all three ways together
     #[arg(long, default_value_t = 10_000)]
     events: u32,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    ensure!(!options.versions.is_empty(), "--versions names no version");
     ensure!(options.events >= 10, "--events: at least 10");
-    let folder = options
-        .home_assistant_bench
-        .clone()
-        .unwrap_or_else(|| workspace::root().join(USUAL_BENCH));
-    let bench = Bench::find(&folder)?;
+    let bench = options.home_assistants.bench()?;
     let programs = workspace::build(&chain::PROGRAMS, true)?;
-    for version in &options.versions {
+    for version in &options.home_assistants.versions {
         let folder = tempfile::Builder::new().prefix("homeiq-e2e-").tempdir()?;
         let mut rows = Vec::new();
         let result = HomeAssistant::start(&bench, version, folder.path()).and_then(|home| {

@@ -6,38 +6,25 @@
 mod shown;
 mod stack;
 
-use std::path::PathBuf;
-
-use anyhow::ensure;
 use clap::Args;
 
-use crate::e2e::USUAL_BENCH;
+use crate::e2e::bench_options::BenchOptions;
 use crate::e2e::chain::PROGRAMS;
-use crate::e2e::home_assistant::Bench;
 use crate::{table, workspace};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder with install.sh and start.sh
-    #[arg(long, env = "HOMEIQ_HA_BENCH", value_name = "DIR")]
-    home_assistant_bench: Option<PathBuf>,
-    /// Versions of Home Assistant to try, of those that the bench can install
-    #[arg(long, value_delimiter = ',', default_value = "2025.4.4,2026.11.0")]
-    versions: Vec<String>,
+    #[command(flatten)]
+    home_assistants: BenchOptions,
     /// Try the programs of the profile dev, which are built faster
     #[arg(long)]
     debug: bool,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    ensure!(!options.versions.is_empty(), "--versions names no version");
-    let folder = options
-        .home_assistant_bench
-        .clone()
-        .unwrap_or_else(|| workspace::root().join(USUAL_BENCH));
-    let bench = Bench::find(&folder)?;
+    let bench = options.home_assistants.bench()?;
     let programs = workspace::build(&PROGRAMS, !options.debug)?;
-    for version in &options.versions {
+    for version in &options.home_assistants.versions {
         let folder = tempfile::Builder::new()
             .prefix("homeiq-ha-mqtt-")
             .tempdir()?;

@@ -1,7 +1,7 @@
 //! `cargo xtask import-test`: the recorder of a real Home Assistant, imported by the real program, compared row for row.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde_json::Value;
 
-use crate::e2e::USUAL_BENCH;
+use crate::e2e::bench_options::BenchOptions;
 use crate::e2e::home_assistant::{Bench, Drive, HomeAssistant, Way};
 use crate::http::{self, Peer};
 use crate::server::Server;
@@ -38,12 +38,8 @@ const SHOWN: usize = 5;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder with install.sh, start.sh and drive.py
-    #[arg(long, env = "HOMEIQ_HA_BENCH", value_name = "DIR")]
-    home_assistant_bench: Option<PathBuf>,
-    /// Versions of Home Assistant to try, of those that the bench can install
-    #[arg(long, value_delimiter = ',', default_value = "2025.4.4,2026.11.0")]
-    versions: Vec<String>,
+    #[command(flatten)]
+    home_assistants: BenchOptions,
     /// State changes to fire
     #[arg(long, default_value_t = 4_000)]
     events: u32,
@@ -56,15 +52,10 @@ pub(crate) struct Options {
 type Rows = BTreeMap<(String, String), Value>;
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    ensure!(!options.versions.is_empty(), "--versions names no version");
-    let folder = options
-        .home_assistant_bench
-        .clone()
-        .unwrap_or_else(|| workspace::root().join(USUAL_BENCH));
-    let bench = Bench::find(&folder)?;
+    let bench = options.home_assistants.bench()?;
     let programs = workspace::build(&["homeiq", "data-api"], !options.debug)?;
     let mut lines = Vec::new();
-    for version in &options.versions {
+    for version in &options.home_assistants.versions {
         let folder = tempfile::Builder::new()
             .prefix("homeiq-import-")
             .tempdir()?;
