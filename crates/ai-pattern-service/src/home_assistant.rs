@@ -3,7 +3,7 @@
 mod announce;
 mod create;
 mod effect;
-mod existing;
+pub(crate) mod existing;
 mod validate;
 
 use home_assistant_client::{HomeAssistant, NoClient};

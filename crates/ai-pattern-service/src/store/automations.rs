@@ -218,3 +218,63 @@ fn stored(row: &Row) -> Result<StoredAutomation, StoreFailure> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::home_assistant::existing::Related;
+    use crate::ledger::tests::habit;
+    use crate::store::{News, RunRecord};
+
+    #[tokio::test]
+    async fn what_an_automation_does_already_is_no_news_until_none_does_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("patterns.db");
+        let url = format!("sqlite://{}", file.display()).parse().unwrap();
+        let store = Store::open(&url).await.unwrap();
+        let (morning, evening) = (habit("a", 420, 0.8), habit("b", 1_200, 0.7));
+        let now = UtcMicros::new(1_000_000_000).unwrap();
+        let run = RunRecord {
+            cause: "schedule".to_owned(),
+            started_at: now,
+            ended_at: now,
+            status: "completed".to_owned(),
+            patterns_found: 2,
+            patterns_new: 2,
+            patterns_changed: 0,
+            patterns_gone: 0,
+            errors: Vec::new(),
+            report: json!({}),
+        };
+        let lines = [(&morning, News::New), (&evening, News::New)];
+        store.keep_run(&lines, &run, &[]).await.unwrap();
+        let untold = async || {
+            let ids = |patterns: Vec<Pattern>| -> Vec<String> {
+                patterns.into_iter().map(|pattern| pattern.id).collect()
+            };
+            let of_broker = ids(store.untold(10).await.unwrap());
+            let of_home = ids(store.untold_in_home(now, 10).await.unwrap());
+            assert_eq!(of_broker, of_home);
+            of_broker
+        };
+        assert_eq!(untold().await, ["a", "b"]);
+        for (covered_by, news) in [
+            (vec!["automation.wake".to_owned()], vec!["b"]),
+            (Vec::new(), vec!["a", "b"]),
+        ] {
+            let related = Related {
+                covered_by,
+                ..Related::default()
+            };
+            let mut relations = Relations::default();
+            relations.0.insert("a".to_owned(), related);
+            store.keep_relations(&relations).await.unwrap();
+            let covered = store.covered().await.unwrap();
+            assert_eq!(covered, relations.covered());
+            assert_eq!(untold().await, news);
+        }
+        store.close().await;
+    }
+}
