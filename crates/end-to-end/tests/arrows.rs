@@ -161,6 +161,16 @@ fn only_their_owners_see_the_database_and_the_broker() {
         ("rumqttc", &["ai-pattern-service", "test-support"]),
         ("backoff", &["common"]),
         (
+            "models",
+            &[
+                "ai-pattern-service",
+                "end-to-end",
+                "homeiq",
+                "model-prep",
+                "xtask",
+            ],
+        ),
+        (
             "pattern-mining",
             &[
                 "ai-pattern-service",

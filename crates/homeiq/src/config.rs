@@ -85,6 +85,8 @@ impl Config {
             "Folder of databases and secrets; the demo uses `demo` below it.",
         );
         let import = Destination::read(env.clone(), &base);
+        // Models are the same for the demo and for the real home.
+        env.set_default("HF_HOME", base.join("models").display().to_string());
         let is_demo = !env.is_set(&HOME_ASSISTANT);
         let data_dir = if is_demo { base.join("demo") } else { base };
         let file = |name: &str| format!("sqlite://{}", data_dir.join(name).display());
