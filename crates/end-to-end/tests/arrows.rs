@@ -167,7 +167,7 @@ fn only_their_owners_see_the_database_and_the_broker() {
                 "end-to-end",
                 "homeiq",
                 "model-prep",
-                "xtask",
+                "test-support",
             ],
         ),
         (

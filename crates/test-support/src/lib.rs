@@ -2,6 +2,7 @@
 
 mod broker;
 mod eventually;
+pub mod minilm;
 mod place;
 mod port;
 mod postgres;
