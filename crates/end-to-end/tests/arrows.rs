@@ -160,6 +160,9 @@ fn only_their_owners_see_the_database_and_the_broker() {
         ),
         ("rumqttc", &["ai-pattern-service", "test-support"]),
         ("backoff", &["common"]),
+        ("candle-core", &["semantic"]),
+        ("tokenizers", &["semantic"]),
+        ("semantic", &["ai-pattern-service", "xtask"]),
         (
             "models",
             &[

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod embedding;
+mod encoder;
+mod error;
+mod file;
+mod tokens;
+mod weights;
+
+pub use embedding::{DIMENSION, Embedding};
+pub use encoder::SentenceEncoder;
+pub use error::Error;

@@ -1,0 +1,3 @@
+//! The model, from its folder to its vectors.
+
+mod incomplete;
