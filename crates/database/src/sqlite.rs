@@ -14,8 +14,8 @@ use sqlx::sqlite::{
 
 use crate::failure::{CannotOpen, StoreFailure};
 
-/// Connections that read at the same time.
-const READERS: u32 = 4;
+/// Connections that read at the same time: more than there are processors, since most of them wait for the disk when it is asked.
+const READERS: u32 = 8;
 /// How long a statement waits for a lock, or a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A connection that reads is closed when nobody has needed it for so long.

@@ -20,12 +20,14 @@ use crate::store::{GapFilter, StoreFailure, Words};
 const DEFAULT_POINTS: u32 = 500;
 /// The range when `start` is not said.
 const DEFAULT_SECONDS: i64 = 24 * 60 * 60;
+/// Rows that are read at first: how long they took says how many there are in the whole range, about.
+const FIRST_ROWS: u32 = 1_000;
 /// Rows that are read at once.
-const ROWS_OF_A_PART: u32 = 5_000;
+const ROWS_OF_A_PART: u32 = 2_500;
 /// Most rows that one request may read.
 const MAX_ROWS: u64 = 10_000_000;
 /// Parts of a long range that are read at the same time; one connection is left to others.
-const PARTS_AT_ONCE: usize = 3;
+const PARTS_AT_ONCE: usize = 6;
 /// Most parts of a range.
 const MOST_PARTS: i64 = 256;
 
@@ -156,9 +158,9 @@ impl Api {
         };
         let mut rows = self
             .store
-            .history_rows(entity, first.from, first.to, ROWS_OF_A_PART, words)
+            .history_rows(entity, first.from, first.to, FIRST_ROWS, words)
             .await?;
-        let rest = first.after(&rows);
+        let rest = first.after(&rows, FIRST_ROWS);
         let mut read = rows.len() as u64;
         rows.splice(0..0, carried);
         series.add_rows(&rows);
@@ -190,10 +192,11 @@ impl Api {
                 .store
                 .history_rows(entity, part.from, part.to, ROWS_OF_A_PART, &mut words)
                 .await?;
-            Ok::<_, StoreFailure>((part.after(&rows), rows))
+            Ok::<_, StoreFailure>((part.after(&rows, ROWS_OF_A_PART), rows))
         };
-        // As long as the part before it took: about as many rows.
-        let parts = rest.cut(rest.from - begun);
+        // About as many rows as are read at once, if the first ones are like the rest; a little less, so that few need a second look.
+        let span = rest.from - begun;
+        let parts = rest.cut(span * i64::from(ROWS_OF_A_PART / FIRST_ROWS));
         let mut parts = std::pin::pin!(stream::iter(parts).map(read_part).buffered(PARTS_AT_ONCE));
         let mut read = 0;
         while let Some((mut left, mut rows)) = parts.try_next().await? {
@@ -219,11 +222,9 @@ struct Part {
 }
 
 impl Part {
-    /// What is left of it after these rows were read; none when there are no more.
-    fn after(self, rows: &[Row]) -> Option<Self> {
-        let last = rows
-            .last()
-            .filter(|_| rows.len() >= ROWS_OF_A_PART as usize)?;
+    /// What is left of it after these rows were read, where so many were wanted; none when there are no more.
+    fn after(self, rows: &[Row], wanted: u32) -> Option<Self> {
+        let last = rows.last().filter(|_| rows.len() >= wanted as usize)?;
         (last.at < self.to).then_some(Self {
             from: last.at + 1,
             to: self.to,
