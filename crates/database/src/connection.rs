@@ -93,6 +93,17 @@ impl Database {
         })
     }
 
+    /// The same database, read with the connection that writes: what was written last is in its memory already. Only whoever holds the
+    /// right to write may use it, for others it waits.
+    #[must_use]
+    pub fn read_by_writer(&self, _held: &Writing) -> Self {
+        let mut own = self.clone();
+        if let Engine::Sqlite(sqlite) = &mut own.engine {
+            sqlite.readers = sqlite.writer.clone();
+        }
+        own
+    }
+
     /// Rows of a statement that only reads. Dropped before its end, it ends the statement, too.
     pub async fn fetch_all(
         &self,

@@ -8,6 +8,7 @@ use database::{Database, Row, Statement};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::sqlite::tail::Key;
 use super::{Cursor, StoreFailure, attributes, context_key, contexts, ingest};
 
 /// Most ids in one statement.
@@ -90,6 +91,11 @@ impl Change {
     }
 
     /// Where it stands in the order of all events.
+    pub(super) fn key(&self) -> Key {
+        (self.at, self.entity)
+    }
+
+    /// Where a page that ends with it goes on.
     pub(super) fn cursor(&self) -> Cursor {
         Cursor {
             last_updated_us: self.at,

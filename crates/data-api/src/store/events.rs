@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use common::api::events::Event;
 use common::instant::UtcMicros;
-use database::{Engine, Statement};
+use database::{Engine, Statement, Writing};
 
+use super::change::Change;
 use super::sqlite::tail::Key;
-use super::{Cursor, EventFilter, Store, StoreFailure, change, postgres, sqlite};
+use super::{Cursor, EventFilter, Store, StoreFailure, change, filter, postgres, sqlite};
 
 /// One page of events.
 #[derive(Debug)]
@@ -43,25 +44,54 @@ impl Store {
 
     /// One page of the events that pass `asked`.
     pub async fn events(&self, asked: &EventFilter) -> Result<Page, StoreFailure> {
-        if let Engine::Sqlite(_) = &self.database.engine
-            && let Some(page) = self.recent_page(asked).await?
-        {
-            return Ok(page);
-        }
         let rows = asked.limit.saturating_add(1);
-        let mut changes = match &self.database.engine {
+        match &self.database.engine {
             Engine::Sqlite(_) => {
-                sqlite::newest::newest(&self.database, &self.top, &self.tail, asked, rows).await?
+                if let Some(page) = self.recent_page(asked).await? {
+                    return Ok(page);
+                }
+                let (commits, changes) = (self.tail.commits(), self.recent.changes());
+                let found =
+                    sqlite::newest::newest(&self.database, &self.top, &self.tail, asked, rows)
+                        .await?;
+                let keys: Vec<Key> = found.iter().map(Change::key).collect();
+                let page = self.page(found, asked).await?;
+                if filter::is_newest_of_all(asked) {
+                    let all = keys.len() < rows as usize;
+                    self.tail.reach_back(commits, &keys, all);
+                    self.keep(changes, keys, &page.events, asked);
+                }
+                Ok(page)
             }
-            Engine::Postgres(_) => postgres::newest::newest(&self.database, asked, rows).await?,
-        };
-        let more = changes.len() > asked.limit as usize;
-        changes.truncate(asked.limit as usize);
-        let next = changes.last().filter(|_| more).map(change::Change::cursor);
+            Engine::Postgres(_) => {
+                let found = postgres::newest::newest(&self.database, asked, rows).await?;
+                self.page(found, asked).await
+            }
+        }
+    }
+
+    /// A page of rows that were read, of which one more than the page has says that there are more.
+    async fn page(
+        &self,
+        mut found: Vec<Change>,
+        asked: &EventFilter,
+    ) -> Result<Page, StoreFailure> {
+        let more = found.len() > asked.limit as usize;
+        found.truncate(asked.limit as usize);
+        let next = found.last().filter(|_| more).map(Change::cursor);
         Ok(Page {
-            events: change::events(&self.database, changes, asked.no_attributes).await?,
+            events: change::events(&self.database, found, asked.no_attributes).await?,
             next,
         })
+    }
+
+    /// Keeps the events of a page with these keys, which may have one more.
+    fn keep(&self, changes: u64, keys: Vec<Key>, events: &[Event], asked: &EventFilter) {
+        // With fewer, an entity is gone meanwhile.
+        if events.len() == keys.len().min(asked.limit as usize) && !asked.no_attributes {
+            let events = events.iter().cloned().map(Arc::new);
+            self.recent.keep(changes, keys.into_iter().zip(events));
+        }
     }
 
     /// A page of which all keys are in memory, and most of the events as a rule; nothing where the tables have to say it.
@@ -104,6 +134,40 @@ impl Store {
             events: events.collect(),
             next,
         }))
+    }
+
+    /// Keeps the newest of what was just committed for those who will ask for it. Nothing depends on it: what is not kept is read when
+    /// it is asked for, and whoever stored it need not hear of that.
+    pub(super) async fn keep_committed(&self, writing: &Writing, keys: &[Key]) {
+        if keys.is_empty() {
+            return;
+        }
+        let Some(changes) = self.recent.is_due() else {
+            return;
+        };
+        let mut newest = keys.to_vec();
+        newest.sort_unstable_by(|a, b| b.cmp(a));
+        newest.dedup();
+        newest.truncate(sqlite::recent::AT_A_COMMIT);
+        let database = self.database.read_by_writer(writing);
+        let read = async {
+            let rows = sqlite::newest::by_key(&database, &newest).await?;
+            change::events(&database, rows, false).await
+        };
+        match Box::pin(read).await {
+            // Fewer: an entity is gone meanwhile.
+            Ok(events) if events.len() == newest.len() => {
+                self.recent.keep(
+                    changes,
+                    newest.into_iter().zip(events.into_iter().map(Arc::new)),
+                );
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the newest events are read when they are asked for"
+            ),
+        }
     }
 
     /// The event of this entity at this instant.

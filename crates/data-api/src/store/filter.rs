@@ -44,6 +44,16 @@ pub(super) fn names_entities(asked: &EventFilter) -> bool {
     asked.entity_id.is_some() || names_more_than_an_entity(asked)
 }
 
+/// Whether a question is for the newest events of all, without a limit in time.
+pub(super) fn is_newest_of_all(asked: &EventFilter) -> bool {
+    let limits = [
+        asked.start.is_some(),
+        asked.end.is_some(),
+        asked.cursor.is_some(),
+    ];
+    !names_entities(asked) && !limits.contains(&true) && asked.offset == 0
+}
+
 fn names_more_than_an_entity(asked: &EventFilter) -> bool {
     [
         &asked.device_id,

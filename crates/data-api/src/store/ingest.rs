@@ -104,8 +104,10 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .absorb(found);
-        self.tail.add(&keys);
         self.recent.add(&keys);
+        self.keep_committed(&writing, &keys).await;
+        // Only now may a question for the newest page look for them.
+        self.tail.add(&keys);
         if let Some(span) = span {
             self.edges.extend(span);
         }

@@ -1,7 +1,12 @@
-//! The newest events as they were answered last: whoever asks for the newest page again and again then waits for the new ones only.
+//! The newest events as they were answered last: whoever asks for the newest page again and again then waits for nothing.
+//!
+//! While somebody asks, what is committed is read at once by the connection that wrote it, whose memory still has it. Otherwise each new
+//! event is read when it is first asked for, and where the disk has to be asked for its page, for the one of the event before it and
+//! for its texts, a hundred of them are several milliseconds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use common::api::events::Event;
 
@@ -9,6 +14,12 @@ use super::tail::Key;
 
 /// Most bytes of their texts, about: a few pages of what is usual.
 const MAX_BYTES: usize = 512 * 1024;
+/// Somebody who asked so lately will ask again: a page that shows the newest events asks every few seconds.
+const LATELY: Duration = Duration::from_secs(60);
+/// Shortest time between two readings at a commit: storing many events comes before showing them.
+const BETWEEN: Duration = Duration::from_millis(50);
+/// Most events that are read at a commit: what a page has as a rule.
+pub(crate) const AT_A_COMMIT: usize = 100;
 
 /// Events that were answered lately. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +31,10 @@ struct Known {
     changes: u64,
     events: BTreeMap<Key, Arc<Event>>,
     bytes: usize,
+    /// When the newest page was asked for.
+    asked: Option<Instant>,
+    /// When events were read at a commit.
+    read: Option<Instant>,
 }
 
 impl Known {
@@ -31,11 +46,29 @@ impl Known {
 }
 
 impl Recent {
+    /// How many changes of the tables there were.
+    pub(crate) fn changes(&self) -> u64 {
+        self.known().changes
+    }
+
     /// The events with these keys, where they are known, and how many changes of the tables there were.
     pub(crate) fn find(&self, keys: &[Key]) -> (u64, Vec<Option<Arc<Event>>>) {
-        let known = self.known();
+        let mut known = self.known();
+        known.asked = Some(Instant::now());
         let found = keys.iter().map(|key| known.events.get(key).cloned());
         (known.changes, found.collect())
+    }
+
+    /// Whether what was just committed is to be read now; if so, how many changes of the tables there were.
+    pub(crate) fn is_due(&self) -> Option<u64> {
+        let mut known = self.known();
+        let now = Instant::now();
+        let within = |last: Option<Instant>, time| last.is_some_and(|last| now - last < time);
+        if !within(known.asked, LATELY) || within(known.read, BETWEEN) {
+            return None;
+        }
+        known.read = Some(now);
+        Some(known.changes)
     }
 
     /// These were read after so many changes of the tables. The newest are kept.
@@ -77,6 +110,8 @@ impl Recent {
         let mut known = self.known();
         *known = Known {
             changes: known.changes + 1,
+            asked: known.asked,
+            read: known.read,
             ..Known::default()
         };
     }
@@ -133,6 +168,21 @@ mod tests {
         recent.add(&[(25, 1)]);
         recent.keep(changes, [((30, 1), event(0))]);
         assert_eq!(known(&recent, &[(30, 1)]), [false]);
+    }
+
+    #[test]
+    fn what_is_committed_is_read_at_once_only_while_somebody_asks() {
+        let recent = Recent::default();
+        assert_eq!(recent.is_due(), None, "nobody asked");
+        recent.add(&[(25, 1)]);
+        recent.find(&[]);
+        assert_eq!(recent.is_due(), Some(1));
+        assert_eq!(recent.is_due(), None, "not so soon again");
+        recent.known().read = Instant::now().checked_sub(BETWEEN);
+        assert_eq!(recent.is_due(), Some(1));
+        recent.known().read = Instant::now().checked_sub(BETWEEN);
+        recent.known().asked = Instant::now().checked_sub(LATELY);
+        assert_eq!(recent.is_due(), None, "nobody asks any more");
     }
 
     #[test]

@@ -25,6 +25,8 @@ struct Known {
     /// Every stored event with a greater key is in `keys`.
     since: Key,
     keys: BTreeSet<Key>,
+    /// Grows with every commit, so that what was read before one is not taken for all that is there after it.
+    commits: u64,
 }
 
 impl Default for Known {
@@ -33,6 +35,7 @@ impl Default for Known {
         Self {
             since: (i64::MAX, i64::MAX),
             keys: BTreeSet::new(),
+            commits: 0,
         }
     }
 }
@@ -54,15 +57,37 @@ impl Tail {
 
     /// The table was read: this is the instant of its newest event. What comes after it is remembered from now on.
     pub(crate) fn begin(&self, newest_us: i64) {
-        *self.known() = Known {
-            since: (newest_us, i64::MAX),
-            keys: BTreeSet::new(),
+        let mut known = self.known();
+        known.since = (newest_us, i64::MAX);
+        known.keys.clear();
+    }
+
+    /// How many commits there were.
+    pub(crate) fn commits(&self) -> u64 {
+        self.known().commits
+    }
+
+    /// These keys were read from the table after so many commits: the newest of all, newest first; `all` where there are no more. A
+    /// commit that the reading may have missed is one that has not been counted yet, and what it stored is still to be added.
+    pub(crate) fn reach_back(&self, commits: u64, keys: &[Key], all: bool) {
+        let mut known = self.known();
+        let reaches = if all {
+            Some((i64::MIN, i64::MIN))
+        } else {
+            keys.last().copied()
         };
+        if known.commits != commits || reaches.is_none_or(|reaches| reaches >= known.since) {
+            return;
+        }
+        known.keys.extend(keys);
+        known.since = reaches.unwrap_or(known.since);
+        known.shrink();
     }
 
     /// These were committed; the right to write is still held, so that commits come in their order.
     pub(crate) fn add(&self, keys: &[Key]) {
         let mut known = self.known();
+        known.commits += 1;
         for key in keys {
             if *key > known.since {
                 known.keys.insert(*key);
@@ -156,6 +181,33 @@ mod tests {
         tail.add(&[(12, 2), (13, 1)]);
         assert_eq!(newest(1), Some(vec![(13, 1)]));
         assert_eq!(newest(2), None);
+    }
+
+    #[test]
+    fn a_page_of_the_table_is_what_it_knows_from_then_on() {
+        let tail = Tail::default();
+        let newest = |rows| tail.newest(&asked(|_| {}), rows);
+        tail.begin(10);
+        let commits = tail.commits();
+        tail.reach_back(commits, &[(10, 2), (10, 1), (8, 3)], false);
+        assert_eq!(newest(3), Some(vec![(10, 2), (10, 1), (8, 3)]));
+        assert_eq!(newest(4), None, "older ones are in the table");
+        // A late event, committed after the page was read: what is below it is not all that there is.
+        let commits = tail.commits();
+        tail.add(&[(7, 1)]);
+        tail.reach_back(commits, &[(10, 2), (10, 1), (8, 3), (6, 1)], false);
+        assert_eq!(newest(4), None);
+        let page = [(10, 2), (10, 1), (8, 3), (7, 1), (6, 1)];
+        tail.reach_back(tail.commits(), &page, true);
+        assert_eq!(newest(5), Some(page.to_vec()));
+        let since = asked(|asked| asked.start = UtcMicros::new(1).ok());
+        assert_eq!(tail.newest(&since, 9), Some(page.to_vec()), "these are all");
+        tail.reach_back(tail.commits(), &[(10, 2)], false);
+        assert_eq!(
+            newest(5),
+            Some(page.to_vec()),
+            "what is known is not forgotten"
+        );
     }
 
     #[test]
