@@ -19,6 +19,7 @@ use crate::notify::broker::Broker;
 use crate::notify::{Commands, Session, States, WAITING_COMMANDS};
 use crate::run::{Analyst, Parts, first_look};
 use crate::schedule;
+use crate::search::Search;
 use crate::store::Store;
 use crate::zone::HomeZone;
 
@@ -65,6 +66,7 @@ impl App {
             health: health.clone(),
             tasks: tasks.clone(),
         });
+        let search = Search::new(store.clone(), data_api.clone(), clock.clone());
         if let Some(broker) = config.broker {
             let states = States {
                 settings: config.home,
@@ -102,6 +104,7 @@ impl App {
         let api = Api {
             store: store.clone(),
             analyst,
+            search,
             schedule,
             zone,
             health,

@@ -8,6 +8,7 @@ mod feedback;
 mod origin;
 mod patterns;
 mod router;
+mod search;
 mod silences;
 mod status;
 mod synergies;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use crate::config::Least;
 use crate::run::Analyst;
 use crate::schedule::Schedule;
+use crate::search::Search;
 use crate::store::{Store, StoreFailure};
 use crate::zone::HomeZone;
 
@@ -33,6 +35,7 @@ pub use router::openapi_document;
 pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) analyst: Analyst,
+    pub(crate) search: Search,
     pub(crate) schedule: Schedule,
     pub(crate) zone: HomeZone,
     pub(crate) health: Health,

@@ -9,6 +9,7 @@ mod ledger;
 pub mod notify;
 mod run;
 pub mod schedule;
+pub mod search;
 pub mod store;
 mod zone;
 

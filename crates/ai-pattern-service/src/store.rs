@@ -7,9 +7,11 @@ mod feedback;
 mod outbox;
 mod patterns;
 mod runs;
+mod search;
 mod silences;
 mod timelines;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use common::instant::UtcMicros;
@@ -26,6 +28,7 @@ pub use community::{
 pub use database::failure::{CannotOpen, StoreFailure};
 pub use feedback::{FeedbackCounts, Said};
 pub use outbox::{MAX_WAITING, NewMessage, Receipt, WaitingMessage, WaitingState};
+pub use search::{DocumentChanges, StoredDocument};
 pub use timelines::SavedTimeline;
 
 use database::url::DatabaseUrl;
@@ -64,6 +67,8 @@ struct Signals {
     posted: Notify,
     /// Habits, or what was said of them, are others than before.
     changed: Notify,
+    /// How often they have become others.
+    habits: AtomicU64,
 }
 
 impl Store {
@@ -87,6 +92,17 @@ impl Store {
     /// Resolves when habits, or what was said of them, have changed since the last time.
     pub(crate) async fn changed(&self) {
         self.signals.changed.notified().await;
+    }
+
+    /// Another number than before: habits, or what was said of them, are others.
+    pub(crate) fn habits_version(&self) -> u64 {
+        self.signals.habits.load(Ordering::Acquire)
+    }
+
+    /// Says that habits, or what was said of them, are others.
+    fn habits_changed(&self) {
+        self.signals.habits.fetch_add(1, Ordering::AcqRel);
+        self.signals.changed.notify_one();
     }
 
     /// Ends all work on it.

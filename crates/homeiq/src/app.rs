@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::import;
 use crate::mine;
 use crate::narrate::{self, Addresses};
+use crate::search;
 
 /// All of HomeIQ as a program.
 #[derive(Debug)]
@@ -145,13 +146,16 @@ impl Service for Homeiq {
 
     fn commands() -> Vec<clap::Command> {
         let mut commands = data_api::commands();
-        commands.extend([import::command(), mine::command()]);
+        commands.extend([import::command(), mine::command(), search::command()]);
         commands
     }
 
     async fn command(name: &str, arguments: ArgMatches, config: Config) -> Result<String, Failure> {
         if name == import::NAME {
             return import::run(&arguments, config.import).await;
+        }
+        if name == search::NAME {
+            return search::run(&arguments, config.patterns.listen.port).await;
         }
         if name == mine::NAME {
             return tokio::task::spawn_blocking(move || mine::run(&arguments)).await?;

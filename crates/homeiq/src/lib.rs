@@ -5,6 +5,7 @@ mod config;
 mod import;
 mod mine;
 mod narrate;
+mod search;
 
 pub use app::{App, Homeiq};
 pub use config::{Config, Destination};

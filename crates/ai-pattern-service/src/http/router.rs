@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, analysis, automations, community, feedback, patterns, silences, status, synergies,
+    Api, analysis, automations, community, feedback, patterns, search, silences, status, synergies,
 };
 
 #[derive(OpenApi)]
@@ -41,6 +41,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(patterns::anomalies))
         .routes(routes!(silences::list))
         .routes(routes!(silences::add, silences::take_back))
+        .routes(routes!(search::search))
+        .routes(routes!(search::rebuild))
         .routes(routes!(synergies::list))
         .routes(routes!(synergies::statistics))
         .routes(routes!(synergies::one))

@@ -32,21 +32,26 @@ impl Store {
 
     /// Turns the telling of events on or off.
     pub async fn set_notifications(&self, on: bool) -> Result<(), StoreFailure> {
-        let mut transaction = self.database.write().await?;
-        let word = if on { "ON" } else { "OFF" };
-        transaction
-            .execute(Statement::with(
-                "INSERT INTO pattern_service_facts (name, value) VALUES ($1, $2) \
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                [NOTIFICATIONS.into(), word.into()],
-            ))
+        self.set_fact(NOTIFICATIONS, if on { "ON" } else { "OFF" })
             .await?;
-        transaction.commit().await?;
         self.signals.changed.notify_one();
         Ok(())
     }
 
-    async fn fact(&self, name: &str) -> Result<Option<String>, StoreFailure> {
+    pub(super) async fn set_fact(&self, name: &str, value: &str) -> Result<(), StoreFailure> {
+        let mut transaction = self.database.write().await?;
+        transaction
+            .execute(Statement::with(
+                "INSERT INTO pattern_service_facts (name, value) VALUES ($1, $2) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                [name.into(), value.into()],
+            ))
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    pub(super) async fn fact(&self, name: &str) -> Result<Option<String>, StoreFailure> {
         let statement = Statement::with(
             "SELECT value FROM pattern_service_facts WHERE name = $1",
             [name.into()],

@@ -72,7 +72,7 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
-        self.signals.changed.notify_one();
+        self.habits_changed();
         Ok(())
     }
 

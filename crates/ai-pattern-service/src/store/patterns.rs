@@ -98,7 +98,7 @@ impl Store {
         transaction.commit().await?;
         dropped.count_and_log();
         self.signals.posted.notify_one();
-        self.signals.changed.notify_one();
+        self.habits_changed();
         Ok(())
     }
 
@@ -232,7 +232,7 @@ fn device_id(pattern: &Pattern) -> String {
     pattern.entities.join("+")
 }
 
-fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreFailure> {
+pub(super) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreFailure> {
     serde_json::from_str(text)
         .map_err(|error| StoreFailure::Statement(sqlx::Error::Decode(error.into())))
 }

@@ -9,6 +9,7 @@ use common::clock::Clock;
 use common::env::Env;
 use common::lifecycle::{Ends, Tasks};
 use data_api_client::DataApi;
+use data_api_client::registry::Registry;
 use serde_json::{Value, json};
 use test_support::{Place, eventually};
 
@@ -168,6 +169,12 @@ impl House {
         assert_eq!(reply.stored, rows.len());
     }
 
+    /// What Home Assistant says of a part of its registry, complete.
+    pub(crate) async fn know(&self, part: Registry, rows: Value) {
+        let reply = self.client().hand_over(part, &rows, true).await;
+        assert!(reply.expect("kept").skipped == 0, "{rows}");
+    }
+
     /// Starts the service with some more settings.
     pub(crate) async fn service(&self, more: &[(&str, &str)]) -> Running {
         self.service_with(&format!("http://{}", self.data_api.address), more)
@@ -175,6 +182,16 @@ impl House {
     }
 
     pub(crate) async fn service_with(&self, data_api: &str, more: &[(&str, &str)]) -> Running {
+        self.service_by(Clock::system(), data_api, more).await
+    }
+
+    /// Starts it by this clock, with this address of data-api.
+    pub(crate) async fn service_by(
+        &self,
+        clock: Clock,
+        data_api: &str,
+        more: &[(&str, &str)],
+    ) -> Running {
         let mut pairs = vec![
             ("SERVICE_PORT", "0".to_owned()),
             ("DATA_API_URL", data_api.to_owned()),
@@ -188,9 +205,7 @@ impl House {
         let config = Config::read(&mut env);
         env.finish().expect("good settings");
         let (tasks, ends) = Tasks::new();
-        let app = App::start(config, &tasks, Clock::system())
-            .await
-            .expect("it starts");
+        let app = App::start(config, &tasks, clock).await.expect("it starts");
         Running {
             address: app.address,
             tasks,

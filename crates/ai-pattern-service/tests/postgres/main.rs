@@ -16,6 +16,10 @@ mod library;
 mod outbox;
 #[path = "../it/schema.rs"]
 mod schema;
+#[path = "../it/search.rs"]
+mod search;
+#[path = "../it/search_store.rs"]
+mod search_store;
 #[path = "../it/states.rs"]
 mod states;
 #[path = "../it/store.rs"]
