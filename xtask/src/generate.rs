@@ -11,10 +11,11 @@ use serde_json::Value;
 use crate::{process, workspace};
 
 /// Programs with settings, in the order of docs/CONFIGURATION.md.
-const PROGRAMS: [&str; 5] = [
+const PROGRAMS: [&str; 6] = [
     "websocket-ingestion",
     "data-api",
     "ai-pattern-service",
+    "model-prep",
     "home-simulator",
     "homeiq",
 ];

@@ -163,6 +163,7 @@ fn only_their_owners_see_the_database_and_the_broker() {
         ("candle-core", &["semantic"]),
         ("tokenizers", &["semantic"]),
         ("semantic", &["ai-pattern-service", "xtask"]),
+        ("model-prep", &["homeiq"]),
         (
             "models",
             &[

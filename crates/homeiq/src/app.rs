@@ -9,6 +9,7 @@ use common::lifecycle::{Failure, Tasks};
 use common::program::Service;
 use common::secret_file;
 use home_simulator::{Simulator, SimulatorConfig};
+use model_prep::Teller;
 use tokio::net::TcpListener;
 use url::Url;
 use websocket_ingestion::Home;
@@ -51,6 +52,7 @@ impl App {
             patterns,
             demo,
             import: _,
+            models: _,
         } = config.introduced(&addresses);
         data_api::App::start_on(store, data_api, tasks, clock.clone()).await?;
         let home_assistant = match demo {
@@ -146,7 +148,12 @@ impl Service for Homeiq {
 
     fn commands() -> Vec<clap::Command> {
         let mut commands = data_api::commands();
-        commands.extend([import::command(), mine::command(), search::command()]);
+        commands.extend([
+            import::command(),
+            mine::command(),
+            model_prep::command(),
+            search::command(),
+        ]);
         commands
     }
 
@@ -156,6 +163,15 @@ impl Service for Homeiq {
         }
         if name == search::NAME {
             return search::run(&arguments, config.patterns.listen.port).await;
+        }
+        if name == model_prep::NAME {
+            let command = model_prep::Command::of(&arguments)?;
+            let ended = model_prep::run(command, config.models, Teller::Person).await;
+            return if ended.is_fine() {
+                Ok(ended.text())
+            } else {
+                Err(ended.text().into())
+            };
         }
         if name == mine::NAME {
             return tokio::task::spawn_blocking(move || mine::run(&arguments)).await?;

@@ -33,6 +33,8 @@ pub struct Config {
     pub demo: Option<home_simulator::Config>,
     /// Where `homeiq import` puts a past.
     pub import: Destination,
+    /// What `homeiq models` works with.
+    pub models: model_prep::Settings,
 }
 
 /// Where a past goes: always to the real home, also when no Home Assistant is named yet.
@@ -111,6 +113,7 @@ impl Config {
             ingestion: websocket_ingestion::Config::read(env),
             patterns: ai_pattern_service::Config::read(env),
             demo: is_demo.then(|| home_simulator::Config::read(env)),
+            models: model_prep::Settings::read(env),
             data_dir,
             import,
         }

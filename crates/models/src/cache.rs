@@ -1,5 +1,6 @@
 //! Where models lie: the layout of the Hugging Face hub's own cache.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use common::env::Env;
@@ -119,7 +120,9 @@ impl Cache {
                 wanted: file.size,
             }),
             Ok(_) => Err(Incomplete::Missing(path)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 Err(Incomplete::Missing(path))
             }
             Err(error) => Err(Incomplete::Unreadable {

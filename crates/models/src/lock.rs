@@ -32,7 +32,11 @@ impl Lock {
         };
         match std::fs::read_to_string(&file) {
             Ok(text) => Self::parse(&text).map_err(unusable),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(Self::default())
+            }
             Err(error) => Err(unusable(error.to_string())),
         }
     }

@@ -9,5 +9,6 @@ mod demo;
 mod import;
 mod mine;
 mod mine_export;
+mod models;
 mod process;
 mod starting;

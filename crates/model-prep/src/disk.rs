@@ -1,0 +1,40 @@
+//! Room on the disk of a folder.
+
+use std::path::Path;
+
+/// What this user may still write there, in bytes; none where the system does not say. The folder need not be there yet.
+#[cfg(unix)]
+pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
+    let there = folder.ancestors().find(|folder| folder.exists());
+    let there = there.filter(|folder| !folder.as_os_str().is_empty());
+    let system = rustix::fs::statvfs(there.unwrap_or(Path::new("."))).ok()?;
+    Some(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+/// What this user may still write there, in bytes; none where the system does not say.
+#[cfg(not(unix))]
+pub(crate) fn free_bytes(_folder: &Path) -> Option<u64> {
+    None
+}
+
+/// Makes names that were given or taken in a folder outlive a loss of power.
+pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    // Elsewhere a folder cannot be opened; the system orders it by itself.
+    if cfg!(unix) {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_there_yet_has_the_room_of_what_it_will_lie_in() {
+        let place = tempfile::tempdir().unwrap();
+        let later = place.path().join("a/b/c");
+        assert!(free_bytes(&later).unwrap() > 0);
+        assert!(free_bytes(Path::new("relative/later")).unwrap() > 0);
+    }
+}
