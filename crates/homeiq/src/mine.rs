@@ -1,6 +1,7 @@
 //! `homeiq mine`: the habits in a file of state changes.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
@@ -11,6 +12,9 @@ use pattern_mining::{Registry, Settings, Timeline, mine};
 
 mod bars;
 mod events;
+
+/// Bytes of a file that are read or written at once.
+const BUFFER: usize = 64 * 1024;
 
 /// The word of the command line.
 pub(crate) const NAME: &str = "mine";
@@ -66,10 +70,19 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
         silenced: cli.silence.clone(),
         ..Settings::default()
     };
-    let outcome = mine(&timeline, &settings);
-    if let Some(path) = &cli.memory {
-        write(path, &timeline.save()?)?;
-    }
+    let (outcome, kept) = std::thread::scope(|scope| {
+        let keep = |path| write(path, |file| timeline.write(file));
+        let keeping = cli.memory.as_deref();
+        let keeping = keeping.map(|path| scope.spawn(move || keep(path)));
+        let outcome = mine(&timeline, &settings);
+        let kept = keeping.map_or(Ok(()), |keeping| {
+            keeping
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        (outcome, kept)
+    });
+    kept?;
     match &cli.json {
         Some(path) if path.as_os_str() == "-" => {
             Ok(serde_json::to_string_pretty(&outcome.patterns)?)
@@ -77,7 +90,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
         Some(path) => {
             let mut text = serde_json::to_vec_pretty(&outcome.patterns)?;
             text.push(b'\n');
-            write(path, &text)?;
+            write(path, |file| file.write_all(&text))?;
             Ok(bars::summary(&outcome, &read))
         }
         None => Ok(bars::list(&outcome, &read)),
@@ -87,8 +100,10 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
 /// The timeline to add to: the remembered one, or a new one in the home's zone.
 fn begin(cli: &Cli, registry: &Registry) -> Result<Timeline, Failure> {
     if let Some(path) = cli.memory.as_deref().filter(|path| path.exists()) {
-        let bytes = std::fs::read(path).map_err(|error| told(path, &error))?;
-        return Timeline::restore(&bytes).map_err(|error| told(path, &error));
+        let file = File::open(path).map_err(|error| told(path, &error))?;
+        let length = file.metadata().map_err(|error| told(path, &error))?.len();
+        return Timeline::read(BufReader::with_capacity(BUFFER, file), length)
+            .map_err(|error| told(path, &error));
     }
     let Some(name) = cli.timezone.as_ref().or(registry.time_zone.as_ref()) else {
         return Err(
@@ -113,13 +128,19 @@ fn read_registry(path: &Path) -> Result<Registry, Failure> {
     serde_json::from_slice(&bytes).map_err(|error| told(path, &error))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+fn write(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<(), Failure> {
     // Written beside and moved into place: an interrupted run leaves the old file whole.
     let beside = path.with_extension("part");
-    std::fs::File::create(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, path))
-        .map_err(|error| told(path, &error))
+    let written = || {
+        let mut file = BufWriter::with_capacity(BUFFER, File::create(&beside)?);
+        content(&mut file)?;
+        file.into_inner()?.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    written().map_err(|error| told(path, &error))
 }
 
 fn told(path: &Path, error: &dyn std::fmt::Display) -> Failure {

@@ -102,12 +102,20 @@ fn find(timeline: &Timeline, settings: &Settings, stop: &Stop) -> Outcome {
 
 /// Everything that stands out, after the cut that all kinds share.
 fn look(evidence: &Evidence, report: &mut Report) -> Significant {
-    let times = time_of_day::find(evidence);
-    let durations = duration::find(evidence);
-    let anomalies = anomaly::find(evidence);
-    let links = pair::links(evidence);
-    let conditions = conditional::Conditions::new(evidence);
-    let conditionals = conditional::split(evidence, &links.links, &conditions);
+    // What things do by themselves and what they do together are about the same work, and neither needs the other.
+    let (times, durations, anomalies, (links, conditionals)) = std::thread::scope(|scope| {
+        let alone = scope.spawn(|| {
+            let times = time_of_day::find(evidence);
+            (times, duration::find(evidence), anomaly::find(evidence))
+        });
+        let links = pair::links(evidence);
+        let conditions = conditional::Conditions::new(evidence);
+        let conditionals = conditional::split(evidence, &links.links, &conditions);
+        let (times, durations, anomalies) = alone
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (times, durations, anomalies, (links, conditionals))
+    });
     let (habits, others): (Vec<Link>, Vec<Link>) =
         links.links.into_iter().partition(pair::is_habit);
     // Of things that go together in any order, each follows the other half of the times only.

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
@@ -99,7 +99,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     table::print(
-        &["home", "CPU s", "µs a change", "peak MiB", "patterns"],
+        &[
+            "home",
+            "CPU s",
+            "elapsed s",
+            "µs a change",
+            "peak MiB",
+            "patterns",
+        ],
         &rows,
     );
     Ok(())
@@ -126,6 +133,7 @@ fn write(home: &PlantedHome, from: usize, count: usize, path: &Path) -> anyhow::
 
 struct Used {
     cpu_seconds: f64,
+    elapsed: Duration,
     peak: f64,
     patterns: usize,
 }
@@ -134,6 +142,7 @@ fn row(name: &str, count: usize, used: &Used) -> Vec<String> {
     vec![
         name.to_owned(),
         format!("{:.2}", used.cpu_seconds),
+        format!("{:.2}", used.elapsed.as_secs_f64()),
         format!("{:.2}", used.cpu_seconds * 1e6 / count as f64),
         format!("{:.0}", used.peak),
         used.patterns.to_string(),
@@ -167,6 +176,7 @@ fn mine(
 /// Runs a command to its end: what it used, and what it printed.
 fn measure(command: &mut Command) -> anyhow::Result<(Used, String)> {
     let name = format!("{command:?}");
+    let begun = Instant::now();
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
@@ -183,9 +193,10 @@ fn measure(command: &mut Command) -> anyhow::Result<(Used, String)> {
         peak = process
             .memory()
             .map_or(peak, |memory| peak.max(memory.peak));
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(2));
     }
     let used = Used {
+        elapsed: begun.elapsed(),
         cpu_seconds: process.cpu_seconds()?,
         peak,
         patterns: 0,

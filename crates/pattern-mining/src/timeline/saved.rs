@@ -3,6 +3,7 @@
 //! The form is ours, versioned, and little-endian: a JSON head for the entities, then fixed-size rows.
 
 use std::collections::HashMap;
+use std::io::{Read, Write};
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,9 @@ use crate::sun::Place;
 
 /// First bytes of the form; the number is its version.
 const MAGIC: &[u8; 8] = b"HIQMINE1";
+
+/// Bytes of rows that are read or written at once, about.
+const BLOCK: usize = 64 * 1024;
 
 /// Why bytes are no timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,39 +47,48 @@ struct Head {
 
 impl Timeline {
     /// Everything that a later run needs, as bytes.
-    pub fn save(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let head = serde_json::to_vec(&self.head())?;
+    pub fn save(&self) -> std::io::Result<Vec<u8>> {
         let rows = 15 * self.records.len()
             + 16 * self.samples.len()
             + 23 * self.waiting.len()
             + 16 * self.automated.len();
-        let mut bytes = Vec::with_capacity(MAGIC.len() + 8 + head.len() + rows);
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&(head.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&head);
-        for record in &self.records {
-            bytes.extend_from_slice(&record.at.to_le_bytes());
-            bytes.extend_from_slice(&record.entity.to_le_bytes());
-            bytes.extend_from_slice(&record.state.to_le_bytes());
-            bytes.push(record.why);
-        }
-        for sample in &self.samples {
-            bytes.extend_from_slice(&sample.at.to_le_bytes());
-            bytes.extend_from_slice(&sample.entity.to_le_bytes());
-            bytes.extend_from_slice(&sample.value.to_le_bytes());
-        }
-        for waiting in &self.waiting {
-            bytes.extend_from_slice(&waiting.at.to_le_bytes());
-            bytes.extend_from_slice(&waiting.context.to_le_bytes());
-            bytes.extend_from_slice(&waiting.entity.to_le_bytes());
-            bytes.extend_from_slice(&waiting.state.to_le_bytes());
-            bytes.push(waiting.flags);
-        }
-        for (context, at) in &self.automated {
-            bytes.extend_from_slice(&context.to_le_bytes());
-            bytes.extend_from_slice(&at.to_le_bytes());
-        }
+        let mut bytes = Vec::with_capacity(rows);
+        self.write(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Writes what [`Timeline::save`] returns, a few bytes at a time.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, to: &mut impl Write) -> std::io::Result<()> {
+        let head = serde_json::to_vec(&self.head())?;
+        to.write_all(MAGIC)?;
+        to.write_all(&(head.len() as u64).to_le_bytes())?;
+        to.write_all(&head)?;
+        write_rows(to, &self.records, |row, record| {
+            row.extend_from_slice(&record.at.to_le_bytes());
+            row.extend_from_slice(&record.entity.to_le_bytes());
+            row.extend_from_slice(&record.state.to_le_bytes());
+            row.push(record.why);
+        })?;
+        write_rows(to, &self.samples, |row, sample| {
+            row.extend_from_slice(&sample.at.to_le_bytes());
+            row.extend_from_slice(&sample.entity.to_le_bytes());
+            row.extend_from_slice(&sample.value.to_le_bytes());
+        })?;
+        write_rows(to, &self.waiting, |row, waiting| {
+            row.extend_from_slice(&waiting.at.to_le_bytes());
+            row.extend_from_slice(&waiting.context.to_le_bytes());
+            row.extend_from_slice(&waiting.entity.to_le_bytes());
+            row.extend_from_slice(&waiting.state.to_le_bytes());
+            row.push(waiting.flags);
+        })?;
+        write_rows(to, &self.automated, |row, (context, at)| {
+            row.extend_from_slice(&context.to_le_bytes());
+            row.extend_from_slice(&at.to_le_bytes());
+        })?;
+        Ok(())
     }
 
     fn head(&self) -> Head {
@@ -100,14 +113,23 @@ impl Timeline {
     /// # Errors
     /// The bytes are of another version, cut short, or not ours.
     pub fn restore(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let mut reader = Reader(bytes);
-        if reader.take(MAGIC.len())? != MAGIC {
+        Self::read(bytes, bytes.len() as u64)
+    }
+
+    /// The timeline that was written, from a reader that has so many bytes, about: no more memory is asked for than they can fill.
+    /// It is read a few bytes at a time.
+    ///
+    /// # Errors
+    /// The bytes are of another version, cut short, cannot be read, or are not ours.
+    pub fn read(from: impl Read, length: u64) -> Result<Self, Unreadable> {
+        let mut reader = Reader {
+            from,
+            most: usize::try_from(length).unwrap_or(usize::MAX),
+        };
+        if reader.array()? != *MAGIC {
             return Err(Unreadable("it begins otherwise"));
         }
-        let head_length = usize::try_from(u64::from_le_bytes(reader.array()?))
-            .map_err(|_| Unreadable("its head is too long"))?;
-        let head: Head = serde_json::from_slice(reader.take(head_length)?)
-            .map_err(|_| Unreadable("its head cannot be read"))?;
+        let head = reader.head()?;
         let time_zone =
             TimeZone::get(&head.zone).map_err(|_| Unreadable("its time zone is unknown"))?;
         let entities = head.entities;
@@ -116,35 +138,27 @@ impl Timeline {
             latitude: head.latitude,
             longitude: head.longitude,
         };
-        timeline.records = reader.rows(head.records, |row| {
-            Ok(Record {
-                at: i64::from_le_bytes(row.array()?),
-                entity: u32::from_le_bytes(row.array()?),
-                state: u16::from_le_bytes(row.array()?),
-                why: row.array::<1>()?[0],
-            })
+        timeline.records = reader.rows(head.records, |row: &mut Row<'_, 15>| Record {
+            at: i64::from_le_bytes(row.next()),
+            entity: u32::from_le_bytes(row.next()),
+            state: u16::from_le_bytes(row.next()),
+            why: u8::from_le_bytes(row.next()),
         })?;
-        timeline.samples = reader.rows(head.samples, |row| {
-            Ok(Sample {
-                at: i64::from_le_bytes(row.array()?),
-                entity: u32::from_le_bytes(row.array()?),
-                value: f32::from_le_bytes(row.array()?),
-            })
+        timeline.samples = reader.rows(head.samples, |row: &mut Row<'_, 16>| Sample {
+            at: i64::from_le_bytes(row.next()),
+            entity: u32::from_le_bytes(row.next()),
+            value: f32::from_le_bytes(row.next()),
         })?;
-        timeline.waiting = reader.rows(head.waiting, |row| {
-            Ok(Waiting {
-                at: i64::from_le_bytes(row.array()?),
-                context: u64::from_le_bytes(row.array()?),
-                entity: u32::from_le_bytes(row.array()?),
-                state: u16::from_le_bytes(row.array()?),
-                flags: row.array::<1>()?[0],
-            })
+        timeline.waiting = reader.rows(head.waiting, |row: &mut Row<'_, 23>| Waiting {
+            at: i64::from_le_bytes(row.next()),
+            context: u64::from_le_bytes(row.next()),
+            entity: u32::from_le_bytes(row.next()),
+            state: u16::from_le_bytes(row.next()),
+            flags: u8::from_le_bytes(row.next()),
         })?;
-        let contexts = reader.rows(head.contexts, |row| {
-            Ok((
-                u64::from_le_bytes(row.array()?),
-                i64::from_le_bytes(row.array()?),
-            ))
+        let contexts = reader.rows(head.contexts, |row: &mut Row<'_, 16>| {
+            let context = u64::from_le_bytes(row.next());
+            (context, i64::from_le_bytes(row.next()))
         })?;
         let count = entities.len();
         let known = |entity: u32| (entity as usize) < count;
@@ -169,36 +183,91 @@ impl Timeline {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Writes rows, many at a time.
+fn write_rows<T>(
+    to: &mut impl Write,
+    rows: impl IntoIterator<Item = T>,
+    row: impl Fn(&mut Vec<u8>, T),
+) -> std::io::Result<()> {
+    let mut bytes = Vec::with_capacity(2 * BLOCK);
+    for one in rows {
+        row(&mut bytes, one);
+        if bytes.len() >= BLOCK {
+            to.write_all(&bytes)?;
+            bytes.clear();
+        }
+    }
+    to.write_all(&bytes)
+}
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Unreadable> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(count)
-            .ok_or(Unreadable("it is cut short"))?;
-        self.0 = rest;
-        Ok(taken)
+/// The bytes of one row, field after field.
+struct Row<'a, const N: usize> {
+    bytes: &'a [u8; N],
+    place: usize,
+}
+
+impl<const N: usize> Row<'_, N> {
+    fn next<const LENGTH: usize>(&mut self) -> [u8; LENGTH] {
+        let field = std::array::from_fn(|byte| self.bytes[self.place + byte]);
+        self.place += LENGTH;
+        field
+    }
+}
+
+struct Reader<R> {
+    from: R,
+    /// No more bytes than these are there.
+    most: usize,
+}
+
+impl<R: Read> Reader<R> {
+    fn exact(&mut self, bytes: &mut [u8]) -> Result<(), Unreadable> {
+        self.from
+            .read_exact(bytes)
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => Unreadable("it is cut short"),
+                _ => Unreadable("reading it failed"),
+            })
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
-        let (taken, rest) = self
-            .0
-            .split_first_chunk::<N>()
-            .ok_or(Unreadable("it is cut short"))?;
-        self.0 = rest;
-        Ok(*taken)
+        let mut bytes = [0; N];
+        self.exact(&mut bytes)?;
+        Ok(bytes)
     }
 
-    fn rows<T>(
+    fn head(&mut self) -> Result<Head, Unreadable> {
+        let length = usize::try_from(u64::from_le_bytes(self.array()?)).unwrap_or(usize::MAX);
+        if length > self.most {
+            return Err(Unreadable("it is cut short"));
+        }
+        let mut head = vec![0; length];
+        self.exact(&mut head)?;
+        serde_json::from_slice(&head).map_err(|_| Unreadable("its head cannot be read"))
+    }
+
+    /// Rows of `N` bytes each.
+    fn rows<T, const N: usize>(
         &mut self,
         count: usize,
-        row: impl Fn(&mut Self) -> Result<T, Unreadable>,
+        read: impl Fn(&mut Row<'_, N>) -> T,
     ) -> Result<Vec<T>, Unreadable> {
-        // A row has at least eleven bytes: a count that cannot be true does not get its memory.
-        let mut rows = Vec::with_capacity(count.min(self.0.len() / 11));
-        for _ in 0..count {
-            rows.push(row(self)?);
+        // A count that cannot be true does not get its memory.
+        if count > self.most / N {
+            return Err(Unreadable("it is cut short"));
+        }
+        let mut rows = Vec::with_capacity(count);
+        let mut bytes = vec![0; (BLOCK / N * N).min(count * N)];
+        while rows.len() < count {
+            let part = bytes.len().min((count - rows.len()) * N);
+            let part = &mut bytes[..part];
+            self.exact(part)?;
+            let (read_rows, _) = part.as_chunks::<N>();
+            rows.extend(
+                read_rows
+                    .iter()
+                    .map(|bytes| read(&mut Row { bytes, place: 0 })),
+            );
         }
         Ok(rows)
     }
