@@ -7,6 +7,7 @@ mod ingest;
 mod latency;
 mod mine;
 mod notify;
+mod semantic;
 mod services;
 mod store;
 mod usage;
@@ -25,6 +26,8 @@ pub(crate) enum Bench {
     Mine(mine::Options),
     /// Milliseconds from the end of an analysis to its message at an MQTT subscriber
     Notify(notify::Options),
+    /// Seconds and memory of the vectors of short texts on one core, beside sentence-transformers
+    Semantic(semantic::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
@@ -34,5 +37,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         Bench::Store(options) => store::run(options),
         Bench::Mine(options) => mine::run(options),
         Bench::Notify(options) => notify::run(options),
+        Bench::Semantic(options) => semantic::run(options),
     }
 }

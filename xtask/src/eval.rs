@@ -4,6 +4,7 @@
 //! (`home-*/events.jsonl.xz`, `registry.json`, `truth.json`) are mined too. Even seeds may be looked at while the miner is changed;
 //! the floors below are checked on odd ones.
 
+mod hints;
 mod homes;
 mod score;
 
@@ -14,6 +15,7 @@ use anyhow::ensure;
 use clap::Args;
 use home_simulator::planted::{self, Wanted};
 
+use self::hints::Hints;
 use self::homes::Mined;
 use self::score::{KINDS, Tally};
 use crate::table;
@@ -45,6 +47,8 @@ pub(crate) struct Options {
     /// Folder with homes that others made
     #[arg(long)]
     homes: Option<PathBuf>,
+    #[command(flatten)]
+    hints: hints::Options,
     /// Print every report that is not an exact hit, and every habit that was missed
     #[arg(long)]
     verbose: bool,
@@ -71,10 +75,11 @@ const FLOOR: Floor = Floor {
 };
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let hints = Hints::new(&options.hints)?;
     let mut all = Tally::default();
     let mut rows = Vec::new();
     for &hardness in &options.hardness {
-        let tally = level(options, hardness);
+        let tally = level(options, &hints, hardness)?;
         rows.extend(tally.rows(&format!("hardness {hardness}")));
         if hardness <= FLOOR_HARDNESS {
             all.add(&tally);
@@ -108,8 +113,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     );
     let mut nulls = Tally::default();
     let mined = on_threads(options.first, options.nulls, options.step, |seed| {
-        made(seed, 0.3, false)
-    });
+        made(&hints, seed, 0.3, false)
+    })?;
     for mined in &mined {
         nulls.judge(
             &mined.truth,
@@ -130,10 +135,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     check(&all, on_nothing)
 }
 
-fn level(options: &Options, hardness: f64) -> Tally {
+fn level(options: &Options, hints: &Hints, hardness: f64) -> anyhow::Result<Tally> {
     let mined = on_threads(options.first, options.seeds, options.step, |seed| {
-        made(seed, hardness, true)
-    });
+        made(hints, seed, hardness, true)
+    })?;
     let mut tally = Tally::default();
     for (number, mined) in mined.iter().enumerate() {
         let name = format!(
@@ -146,22 +151,28 @@ fn level(options: &Options, hardness: f64) -> Tally {
             options.verbose.then_some(name.as_str()),
         );
     }
-    tally
+    Ok(tally)
 }
 
-fn made(seed: u64, hardness: f64, habits: bool) -> Mined {
-    let home = planted::make(Wanted {
+fn made(hints: &Hints, seed: u64, hardness: f64, habits: bool) -> anyhow::Result<Mined> {
+    let mut home = planted::make(Wanted {
         seed,
         days: DAYS,
         hardness,
         habits,
         more_rooms: 0,
     });
-    Mined::of_made(&home)
+    home.registry = hints.apply(&home.registry)?;
+    Ok(Mined::of_made(&home))
 }
 
 /// Does the work for each seed, in order of the seeds.
-fn on_threads(first: u64, count: u64, step: u64, work: impl Fn(u64) -> Mined + Sync) -> Vec<Mined> {
+fn on_threads(
+    first: u64,
+    count: u64,
+    step: u64,
+    work: impl Fn(u64) -> anyhow::Result<Mined> + Sync,
+) -> anyhow::Result<Vec<Mined>> {
     let next = Mutex::new(0..count);
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

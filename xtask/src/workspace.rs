@@ -59,6 +59,15 @@ pub(crate) fn build_from(programs: &[(&str, &str)], release: bool) -> anyhow::Re
     Ok(target_folder()?.join(if release { "release" } else { "debug" }))
 }
 
+/// Builds an example of a package, as it is released, and returns its path.
+pub(crate) fn build_example(package: &str, example: &str) -> anyhow::Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "--locked", "--release"]);
+    command.args(["--package", package, "--example", example]);
+    process::run(&mut command)?;
+    Ok(target_folder()?.join("release/examples").join(example))
+}
+
 fn target_folder() -> anyhow::Result<PathBuf> {
     let mut command = cargo();
     command.args(["metadata", "--locked", "--no-deps", "--format-version", "1"]);

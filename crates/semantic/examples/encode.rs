@@ -1,6 +1,6 @@
 //! Lines of text in, the seconds that their vectors took out: `encode [FOLDER] < texts`. Without a folder the real weights are fetched
 //! as for the tests. Prints one JSON object: `model`, `open_seconds`,
-//! `seconds` (one for each round), `texts`.
+//! `seconds` (one for each round), `texts`, `peak_kib`.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -35,10 +35,19 @@ fn main() -> anyhow::Result<()> {
         "open_seconds": open_seconds,
         "seconds": seconds,
         "texts": texts.len(),
+        "peak_kib": peak_kib()?,
     });
     #[expect(clippy::print_stdout, reason = "a program that prints its result")]
     {
         println!("{told}");
     }
     Ok(())
+}
+
+/// The peak of this process's resident set.
+fn peak_kib() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("Linux tells VmHWM")?.parse()?)
 }
