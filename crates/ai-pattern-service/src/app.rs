@@ -19,7 +19,7 @@ use crate::notify::broker::Broker;
 use crate::notify::{Commands, Session, States, WAITING_COMMANDS};
 use crate::run::{Analyst, Parts, first_look};
 use crate::schedule;
-use crate::search::Search;
+use crate::search::{self, Search};
 use crate::store::Store;
 use crate::zone::HomeZone;
 
@@ -66,7 +66,13 @@ impl App {
             health: health.clone(),
             tasks: tasks.clone(),
         });
-        let search = Search::new(store.clone(), data_api.clone(), clock.clone());
+        let search = Search::new(search::Parts {
+            store: store.clone(),
+            data_api: data_api.clone(),
+            clock: clock.clone(),
+            models: config.models,
+            tasks: tasks.clone(),
+        });
         if let Some(broker) = config.broker {
             let states = States {
                 settings: config.home,

@@ -9,6 +9,7 @@ use common::env::Env;
 use common::settings::{CorsOrigins, DataApiPeer, Listen, ZoneName};
 use database::url::DatabaseUrl;
 use jiff::tz::TimeZone;
+use models::Cache;
 
 use crate::notify::broker::Broker;
 use crate::notify::settings::HomeSettings;
@@ -44,6 +45,8 @@ pub struct Config {
     pub home: HomeSettings,
     /// Where automations are checked and created.
     pub home_assistant: HomeAssistantSettings,
+    /// Where the sentence model of the search may be.
+    pub models: Cache,
     /// Web pages that may call.
     pub cors: CorsOrigins,
 }
@@ -84,6 +87,7 @@ impl Config {
             broker: Broker::read(env),
             home: HomeSettings::read(env),
             home_assistant: HomeAssistantSettings::read(env),
+            models: Cache::read(env),
             cors: CorsOrigins::read(env),
         }
     }

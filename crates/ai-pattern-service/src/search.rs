@@ -7,7 +7,9 @@ mod actions;
 mod document;
 mod fusion;
 mod home;
+mod meaning;
 mod refresh;
+mod vectors;
 mod words;
 
 use std::collections::HashMap;
@@ -15,11 +17,14 @@ use std::sync::Arc;
 
 use common::clock::Clock;
 use common::instant::UtcMicros;
+use common::lifecycle::Tasks;
 use data_api_client::DataApi;
+use models::Cache;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::store::{Store, StoreFailure, StoredDocument};
+use meaning::Meaning;
 use refresh::Freshness;
 
 pub use document::{Document, DocumentKind};
@@ -38,6 +43,22 @@ struct Inner {
     data_api: DataApi,
     clock: Clock,
     freshness: tokio::sync::Mutex<Freshness>,
+    meaning: Meaning,
+}
+
+/// What a search works with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Its tables.
+    pub(crate) store: Store,
+    /// What there is in the home.
+    pub(crate) data_api: DataApi,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// Where the sentence model may be.
+    pub(crate) models: Cache,
+    /// Owner of what goes on in the background.
+    pub(crate) tasks: Tasks,
 }
 
 /// What is asked.
@@ -60,7 +81,7 @@ pub(crate) struct Found {
     pub(crate) count: usize,
     /// The best first.
     results: Vec<Hit>,
-    /// Whether meaning was searched as well: `on`, or `off` and why.
+    /// Whether meaning was searched as well: `on`; `loading`, which is over soon; or `off` and why.
     semantic: String,
     /// Of when entities, areas and actions are.
     home: HomeRead,
@@ -127,13 +148,21 @@ struct HomeRead {
 }
 
 impl Search {
-    pub(crate) fn new(store: Store, data_api: DataApi, clock: Clock) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let (store, clock) = (parts.store, parts.clock);
+        let meaning = Meaning::new(parts.models, store.clone(), clock.clone(), parts.tasks);
         Self(Arc::new(Inner {
             store,
-            data_api,
+            data_api: parts.data_api,
             clock,
             freshness: tokio::sync::Mutex::default(),
+            meaning,
         }))
+    }
+
+    /// Whether meaning is searched as well: `on`, `loading`, `ready`, or `off` and why.
+    pub(crate) fn semantic(&self) -> String {
+        self.0.meaning.word()
     }
 
     /// Answers a question.
@@ -141,8 +170,10 @@ impl Search {
         let home = self.refreshed().await?;
         let phrases = phrases(&question.text);
         let by_words = self.by_words(&phrases, question.kind).await?;
+        let by_meaning = self.0.meaning.nearest(&question.text, question.kind).await;
         let numbers: Vec<i64> = by_words.iter().map(|(number, _)| *number).collect();
-        let mut fused = fusion::fuse(&numbers, &[]);
+        let nearest: Vec<i64> = by_meaning.iter().map(|(number, _)| *number).collect();
+        let mut fused = fusion::fuse(&numbers, &nearest);
         fused.truncate(question.limit);
         let numbers: Vec<i64> = fused.iter().map(|(number, _)| *number).collect();
         let documents = self.0.store.documents(&numbers).await?;
@@ -163,7 +194,10 @@ impl Search {
                             place,
                             score: rounded(by_words[place - 1].1),
                         }),
-                        meaning: None,
+                        meaning: places.meaning.map(|place| ByMeaning {
+                            place,
+                            similarity: rounded(f64::from(by_meaning[place - 1].1)),
+                        }),
                     },
                     habits: habits.get(&document.key).cloned().unwrap_or_default(),
                     kind: document.kind,
@@ -179,7 +213,7 @@ impl Search {
             query: question.text,
             count: results.len(),
             results,
-            semantic: "off (no model)".to_owned(),
+            semantic: self.semantic(),
             home,
         })
     }

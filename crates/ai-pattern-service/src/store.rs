@@ -28,7 +28,7 @@ pub use community::{
 pub use database::failure::{CannotOpen, StoreFailure};
 pub use feedback::{FeedbackCounts, Said};
 pub use outbox::{MAX_WAITING, NewMessage, Receipt, WaitingMessage, WaitingState};
-pub use search::{DocumentChanges, StoredDocument};
+pub use search::{DocumentChanges, StoredDocument, Unencoded};
 pub use timelines::SavedTimeline;
 
 use database::url::DatabaseUrl;

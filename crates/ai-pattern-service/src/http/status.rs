@@ -67,6 +67,7 @@ pub(super) async fn health(State(api): State<Api>) -> Result<Json<Value>, Proble
         "timestamp": api.clock.now(),
         "uptime_seconds": api.health.uptime_seconds(),
         "mqtt": mqtt,
+        "semantic": api.search.semantic(),
         "degraded": degraded,
     })))
 }

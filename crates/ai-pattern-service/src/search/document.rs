@@ -86,6 +86,15 @@ impl Document {
             actions: Vec::new(),
         }
     }
+
+    /// What a model is told of it.
+    pub(crate) fn meaning(title: &str, text: &str) -> String {
+        if text.is_empty() {
+            title.to_owned()
+        } else {
+            format!("{title}, {text}")
+        }
+    }
 }
 
 /// A habit: its sentence without the counts; when and where; and the ids of what takes part.

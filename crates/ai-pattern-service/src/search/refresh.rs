@@ -9,7 +9,7 @@ use pattern_mining::pattern::Pattern;
 use super::document::{self, Document, DocumentKind};
 use super::home::HomeNow;
 use super::{HomeRead, Search};
-use crate::store::{PatternFilter, StoreFailure};
+use crate::store::{DocumentChanges, PatternFilter, StoreFailure};
 
 /// For so long the home is taken to be as it was read.
 const HOME_AGE_SECONDS: f64 = 60.0;
@@ -147,9 +147,9 @@ impl Search {
                 .filter_map(|stored| Some((stored.document.key, stored.document.area?)))
                 .collect();
             let documents = off_the_threads_that_serve(move || of_habits(&habits, &areas)).await;
-            store
-                .keep_documents(&[DocumentKind::Habit], &documents)
-                .await?;
+            let habits = [DocumentKind::Habit];
+            let changes = store.keep_documents(&habits, &documents).await?;
+            self.tell(changes);
             return Ok(());
         };
         let documents = off_the_threads_that_serve(move || {
@@ -178,10 +178,17 @@ impl Search {
             DocumentKind::Entity,
             DocumentKind::Action,
         ];
-        store.keep_documents(&all, &documents).await?;
+        let changes = store.keep_documents(&all, &documents).await?;
+        self.tell(changes);
         store.set_home_read_at(now).await?;
         freshness.read_at = Some(now);
         Ok(())
+    }
+
+    fn tell(&self, changes: DocumentChanges) {
+        if changes != DocumentChanges::default() {
+            self.0.meaning.documents_changed();
+        }
     }
 }
 

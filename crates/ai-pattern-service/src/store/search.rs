@@ -39,6 +39,21 @@ const FOUND_IN_POSTGRES: &str = "WITH asked AS (SELECT CAST(phrase AS TSQUERY) A
      FROM weighed JOIN search_documents ON words @@ phrase WHERE (kind = $2 OR $2 IS NULL) GROUP BY id ORDER BY score DESC, id LIMIT $3";
 const REBUILD: &str = "INSERT INTO search_words (search_words) VALUES ('rebuild')";
 
+const UNENCODED: &str = "SELECT id, title, text FROM search_documents WHERE vector IS NULL OR vector_of <> $1 ORDER BY id LIMIT $2";
+/// Not where the text has changed meanwhile.
+const KEEP_VECTOR: &str = "UPDATE search_documents SET vector = $2, vector_of = $3 WHERE id = $1 AND title = $4 AND text = $5";
+const VECTORS: &str = "SELECT id, kind, vector FROM search_documents WHERE vector_of = $1 AND vector IS NOT NULL ORDER BY id";
+
+/// A text that a model has not seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unencoded {
+    number: i64,
+    /// What it is called.
+    pub title: String,
+    /// What more there is to say of it.
+    pub text: String,
+}
+
 /// A document with the number of its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDocument {
@@ -216,6 +231,63 @@ impl Store {
             .push(" ORDER BY key");
         let rows = self.database.fetch_all(statement).await?;
         rows.iter().map(stored).collect()
+    }
+
+    /// Texts that have no vector of this revision of the model.
+    pub async fn unencoded(
+        &self,
+        revision: &str,
+        limit: u32,
+    ) -> Result<Vec<Unencoded>, StoreFailure> {
+        let statement = Statement::with(UNENCODED, [revision.into(), limit.into()]);
+        let rows = self.database.fetch_all(statement).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Unencoded {
+                    number: row.get("id")?,
+                    title: row.get("title")?,
+                    text: row.get("text")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Keeps vectors of this revision of the model.
+    pub async fn keep_vectors(
+        &self,
+        revision: &str,
+        vectors: &[(Unencoded, Vec<u8>)],
+    ) -> Result<(), StoreFailure> {
+        let mut transaction = self.database.write().await?;
+        for (of, vector) in vectors {
+            let values = [
+                of.number.into(),
+                vector.as_slice().into(),
+                revision.into(),
+                (&of.title).into(),
+                (&of.text).into(),
+            ];
+            transaction
+                .execute(Statement::with(KEEP_VECTOR, values))
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// All vectors of this revision of the model.
+    pub async fn vectors(
+        &self,
+        revision: &str,
+    ) -> Result<Vec<(i64, DocumentKind, Vec<u8>)>, StoreFailure> {
+        let statement = Statement::with(VECTORS, [revision.into()]);
+        let rows = self.database.fetch_all(statement).await?;
+        rows.iter()
+            .map(|row| {
+                let kind = DocumentKind::from_word(&row.get::<String>("kind")?);
+                Ok((row.get("id")?, kind, row.get("vector")?))
+            })
+            .collect()
     }
 
     /// Forgets every document: the next refresh makes them anew.

@@ -13,6 +13,7 @@ mod outbox;
 mod schema;
 mod search;
 mod search_damage;
+mod search_meaning;
 mod search_store;
 mod states;
 mod store;

@@ -111,3 +111,37 @@ async fn words_of_every_script_come_back() {
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_vector_lasts_until_the_text_or_the_model_is_another() {
+    let (_place, store) = open().await;
+    let keep = async |documents: &[Document]| store.keep_documents(&ALL, documents).await.unwrap();
+    let fan = entity("b", "Fan", "");
+    keep(&[entity("a", "Lamp", ""), fan.clone()]).await;
+    let unencoded = async |revision: &str| {
+        let texts = store.unencoded(revision, 10).await.unwrap();
+        let titles: Vec<String> = texts.iter().map(|text| text.title.clone()).collect();
+        (texts, titles)
+    };
+    let (texts, titles) = unencoded("r1").await;
+    assert_eq!(titles, ["Lamp", "Fan"]);
+    let with: Vec<_> = texts.into_iter().zip([vec![1_u8, 2], vec![3]]).collect();
+    store.keep_vectors("r1", &with).await.unwrap();
+    assert!(unencoded("r1").await.1.is_empty());
+    // Words that a model is not told of change nothing.
+    let more = Document::new(DocumentKind::Entity, "a", "Lamp", "", "ceiling");
+    keep(&[more, fan.clone()]).await;
+    assert!(unencoded("r1").await.1.is_empty());
+    let vectors = store.vectors("r1").await.unwrap();
+    let bytes: Vec<Vec<u8>> = vectors.into_iter().map(|(_, _, bytes)| bytes).collect();
+    assert_eq!(bytes, [vec![1, 2], vec![3]]);
+    keep(&[entity("a", "Torch", ""), fan.clone()]).await;
+    assert_eq!(unencoded("r1").await.1, ["Torch"]);
+    assert_eq!(store.vectors("r1").await.unwrap().len(), 1);
+    // What was encoded before the text changed is not kept for the new one.
+    store.keep_vectors("r1", &with).await.unwrap();
+    assert_eq!(unencoded("r1").await.1, ["Torch"]);
+    assert_eq!(unencoded("r2").await.1, ["Torch", "Fan"]);
+    assert!(store.vectors("r2").await.unwrap().is_empty());
+    store.close().await;
+}

@@ -18,6 +18,8 @@ mod outbox;
 mod schema;
 #[path = "../it/search.rs"]
 mod search;
+#[path = "../it/search_meaning.rs"]
+mod search_meaning;
 #[path = "../it/search_store.rs"]
 mod search_store;
 #[path = "../it/states.rs"]
