@@ -11,4 +11,5 @@ mod mine;
 mod mine_export;
 mod models;
 mod process;
+mod search;
 mod starting;
