@@ -23,26 +23,71 @@ type Label = (&'static str, &'static [(&'static str, &'static str)]);
 const LABELS: [Label; 10] = [
     (
         "what happens when we go to bed",
-        &[("habit", "Bedside right turns on"), ("habit", "Bedroom shutter closes")],
+        &[
+            ("habit", "Bedside right turns on"),
+            ("habit", "Bedroom shutter closes"),
+        ],
     ),
-    ("music at breakfast", &[("habit", "Kitchen radio starts playing around 06:")]),
-    ("watching a film in the evening", &[("habit", "Television starts playing around 20:")]),
+    (
+        "music at breakfast",
+        &[("habit", "Kitchen radio starts playing around 06:")],
+    ),
+    (
+        "watching a film in the evening",
+        &[("habit", "Television starts playing around 20:")],
+    ),
     (
         "lock up the house at night",
-        &[("habit", "Front door is locked around 22:"), ("action", "lock.lock lock.front_door")],
+        &[
+            ("habit", "Front door is locked around 22:"),
+            ("action", "lock.lock lock.front_door"),
+        ],
     ),
-    ("electricity consumption of the whole home", &[("entity", "sensor.house_energy")]),
-    ("make it warmer", &[("action", "climate.set_temperature climate.")]),
-    ("washing clothes", &[("entity", "switch.washing_machine"), ("action", "switch.turn_on switch.washing_machine")]),
-    ("close the blinds", &[("action", "cover.close_cover cover.living_room_blind")]),
+    (
+        "electricity consumption of the whole home",
+        &[("entity", "sensor.house_energy")],
+    ),
+    (
+        "make it warmer",
+        &[("action", "climate.set_temperature climate.")],
+    ),
+    (
+        "washing clothes",
+        &[
+            ("entity", "switch.washing_machine"),
+            ("action", "switch.turn_on switch.washing_machine"),
+        ],
+    ),
+    (
+        "close the blinds",
+        &[("action", "cover.close_cover cover.living_room_blind")],
+    ),
     ("working from home", &[("entity", "switch.office_computer")]),
-    ("fresh air in the bathroom after a shower", &[("entity", "fan.bathroom"), ("action", "fan.turn_on fan.bathroom")]),
+    (
+        "fresh air in the bathroom after a shower",
+        &[
+            ("entity", "fan.bathroom"),
+            ("action", "fan.turn_on fan.bathroom"),
+        ],
+    ),
 ];
 
 /// Other languages: a name that is alike is found; the model knows English, and what it finds beyond that is luck.
 const FOREIGN: [Label; 2] = [
-    ("televisión en el salón", &[("entity", "media_player.living_room_tv")]),
-    ("Musik in der Küche", &[("entity", "media_player.kitchen_radio"), ("action", "media_player.media_play media_player.kitchen_radio")]),
+    (
+        "televisión en el salón",
+        &[("entity", "media_player.living_room_tv")],
+    ),
+    (
+        "Musik in der Küche",
+        &[
+            ("entity", "media_player.kitchen_radio"),
+            (
+                "action",
+                "media_player.media_play media_player.kitchen_radio",
+            ),
+        ],
+    ),
 ];
 
 async fn ask(service: &Url, question: &str) -> Value {
@@ -69,9 +114,19 @@ async fn holds(service: &Url, (question, right): &Label) -> (bool, String) {
     };
     let told: Vec<String> = results
         .iter()
-        .map(|hit| format!("{} {} [{}]", text(hit, "kind"), text(hit, "title"), text(hit, "id")))
+        .map(|hit| {
+            format!(
+                "{} {} [{}]",
+                text(hit, "kind"),
+                text(hit, "title"),
+                text(hit, "id")
+            )
+        })
         .collect();
-    (results.iter().any(is_right), format!("{question}: {told:?}"))
+    (
+        results.iter().any(is_right),
+        format!("{question}: {told:?}"),
+    )
 }
 
 /// Puts the real model where homeiq looks for it.
@@ -111,6 +166,9 @@ async fn ten_labelled_questions_are_answered_among_the_first_three() {
         let (holds, found) = holds(&service, label).await;
         assert!(holds, "{found}");
     }
-    println!("by keywords alone {held} of {}: {by_keywords:#?}", LABELS.len());
+    println!(
+        "by keywords alone {held} of {}: {by_keywords:#?}",
+        LABELS.len()
+    );
     assert_eq!(running.terminate().0, Some(0));
 }
