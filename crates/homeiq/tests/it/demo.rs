@@ -103,3 +103,20 @@ async fn the_demo_shows_planted_habits_and_ends_in_order() {
         "the demo's past stays apart from a real home's"
     );
 }
+
+#[test]
+fn an_analysis_that_is_under_way_ends_with_the_program_and_leaves_nothing_half_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(folder.path(), &[]);
+    running.until("looking for habits", PATIENCE);
+    let (code, took) = running.terminate();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    running.until("the analysis is stopped", PATIENCE);
+    drop(running);
+    // The next start looks again, from the beginning.
+    let mut running = Running::start(folder.path(), &[]);
+    running.until("Habits found in this home", PATIENCE);
+    let (code, _) = running.terminate();
+    assert_eq!(code, Some(0));
+}
