@@ -208,7 +208,7 @@ fn only_their_owners_see_the_database_and_the_broker() {
 #[test]
 fn only_tests_see_the_test_support() {
     for (crate_name, allowed) in [
-        ("test-support", &["end-to-end"][..]),
+        ("test-support", &["end-to-end", "xtask"][..]),
         ("end-to-end", &[]),
         ("opentelemetry-proto", &[]),
     ] {

@@ -1,5 +1,6 @@
 //! Docker Compose, told to leave everything else on this machine alone.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,14 @@ use serde::Deserialize;
 use crate::{http, process, workspace};
 
 /// Settings that a person may have in the shell or in .env, and that this test must not obey.
-const NOT_OURS: [&str; 11] = [
+const NOT_OURS: [&str; 14] = [
     "COMPOSE_FILE",
     "COMPOSE_PROFILES",
     "HA_HTTP_URL",
     "HA_TOKEN",
+    "HF_TOKEN",
+    "MODELS_TO_DOWNLOAD",
+    "MODEL_SOURCE",
     "MQTT_BROKER",
     "NABU_CASA_SSL_VERIFY",
     "NABU_CASA_TOKEN",
@@ -25,12 +29,18 @@ const NOT_OURS: [&str; 11] = [
     "TZ",
 ];
 
+/// The service that fetches models, and how its container calls this machine.
+pub(crate) const MODEL_PREP: &str = "model-prep";
+pub(crate) const MIRROR: &str = "host.docker.internal";
+
 /// A project of its own: own name, own ports, own volumes and images; all gone when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Compose {
     project: String,
     folder: PathBuf,
     ports: BTreeMap<String, String>,
+    /// Where models come from; with it the profile `ai` is on.
+    models: RefCell<Option<String>>,
 }
 
 /// What compose.yaml has, the profile `demo` included.
@@ -61,14 +71,19 @@ impl Compose {
             project: format!("homeiq-test-{}", std::process::id()),
             folder: folder.to_owned(),
             ports: BTreeMap::new(),
+            // That of nobody, to see every service.
+            models: RefCell::new(Some(String::new())),
         };
         std::fs::write(compose.override_file(), "services: {}\n")?;
         std::fs::write(folder.join("empty.env"), "")?;
         let names: Vec<String> = compose.services()?.services.into_keys().collect();
         // A .env beside compose.yaml is for the home of whoever wrote it.
-        let lines = names
-            .iter()
-            .map(|name| format!("  {name}: {{env_file: !reset []}}\n"));
+        let lines = names.iter().map(|name| {
+            // The mirror is a server of this test.
+            let host = format!("extra_hosts: [\"{MIRROR}:host-gateway\"]");
+            let more = if name == MODEL_PREP { &host } else { "" };
+            format!("  {name}: {{env_file: !reset [], {more}}}\n")
+        });
         let text = format!("services:\n{}", lines.collect::<String>());
         std::fs::write(compose.override_file(), text)?;
         for name in &names {
@@ -77,6 +92,7 @@ impl Compose {
                 .ports
                 .insert(setting, http::free_port()?.to_string());
         }
+        compose.models.replace(None);
         Ok(compose)
     }
 
@@ -92,11 +108,16 @@ impl Compose {
         Ok(services)
     }
 
+    /// From now on with the profile `ai`, and this source of models.
+    pub(crate) fn take_models_from(&self, source: &str) {
+        self.models.replace(Some(source.to_owned()));
+    }
+
     /// Builds these images with the contexts of compose.yaml.
     pub(crate) fn build(&self, services: &[String]) -> anyhow::Result<()> {
         let log = self.folder.join("build.log");
         let file = File::create(&log)?;
-        let mut command = self.command();
+        let mut command = self.command_with(&["demo", "ai"]);
         command
             .args(["--progress", "plain", "build"])
             .args(services)
@@ -113,15 +134,23 @@ impl Compose {
 
     /// `docker compose` for this project, to be given a command.
     pub(crate) fn command(&self) -> Command {
+        match &*self.models.borrow() {
+            None => self.command_with(&["demo"]),
+            Some(source) => {
+                let mut command = self.command_with(&["demo", "ai"]);
+                command.env("MODEL_SOURCE", source);
+                command
+            }
+        }
+    }
+
+    fn command_with(&self, profiles: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command.current_dir(workspace::root());
-        command.args([
-            "compose",
-            "--project-name",
-            &self.project,
-            "--profile",
-            "demo",
-        ]);
+        command.args(["compose", "--project-name", &self.project]);
+        for profile in profiles {
+            command.args(["--profile", profile]);
+        }
         command.arg("--env-file").arg(self.folder.join("empty.env"));
         command
             .args(["--file", "compose.yaml", "--file"])
@@ -131,6 +160,11 @@ impl Compose {
         }
         command.envs(&self.ports);
         command
+    }
+
+    /// What the engine calls a volume of compose.yaml.
+    pub(crate) fn volume(&self, name: &str) -> String {
+        format!("{}_{name}", self.project)
     }
 
     /// Where logs are kept.
@@ -145,7 +179,7 @@ impl Compose {
 
 impl Drop for Compose {
     fn drop(&mut self) {
-        let mut down = self.command();
+        let mut down = self.command_with(&["demo", "ai"]);
         down.args([
             "down",
             "--volumes",
@@ -179,7 +213,9 @@ impl Services {
                 );
             };
             if chosen.insert(name.clone()) {
-                wanted.extend(service.depends_on.keys());
+                // One that is not there belongs to a profile that is off.
+                let there = service.depends_on.keys();
+                wanted.extend(there.filter(|name| self.services.contains_key(*name)));
             }
         }
         Ok(chosen.into_iter().collect())
@@ -252,7 +288,7 @@ mod tests {
         let text = r#"{"services": {
             "broker": {"image": "x"},
             "store": {"build": {"context": "."}},
-            "miner": {"build": {"context": "."}, "depends_on": {"store": {}, "broker": {}}}
+            "miner": {"build": {"context": "."}, "depends_on": {"store": {}, "broker": {}, "other-profile": {}}}
         }}"#;
         serde_json::from_str(text).unwrap()
     }

@@ -127,6 +127,27 @@ impl<'a> Stack<'a> {
         size.parse().with_context(|| size.clone())
     }
 
+    /// The same for a service that was not among those that started first.
+    pub(crate) fn image_bytes_of(&self, service: &str) -> anyhow::Result<u64> {
+        let name = self.container(service)?.name;
+        let image = inspect(&["inspect", "--format", "{{.Image}}", &name])?;
+        let size = inspect(&["image", "inspect", "--format", "{{.Size}}", &image])?;
+        size.parse().with_context(|| size.clone())
+    }
+
+    /// When a container started (`StartedAt`) or ended (`FinishedAt`): to the second, so that instants compare as texts.
+    pub(crate) fn instant(&self, service: &str, which: &str) -> anyhow::Result<String> {
+        let name = self.container(service)?.name;
+        let form = format!("{{{{.State.{which}}}}}");
+        let instant = inspect(&["inspect", "--format", &form, &name])?;
+        Ok(instant.chars().take("2026-01-01T00:00:00".len()).collect())
+    }
+
+    /// Everything that one service has logged.
+    pub(crate) fn logs_of(&self, service: &str) -> anyhow::Result<String> {
+        process::output(self.compose.command().args(["logs", "--no-color", service]))
+    }
+
     /// Where a service can be reached from here.
     pub(crate) fn peer(&self, service: &str, port: u16) -> anyhow::Result<Peer> {
         Ok(Peer::open(self.published(service, port)?))
