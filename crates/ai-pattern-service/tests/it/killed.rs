@@ -177,7 +177,7 @@ async fn a_broker_that_is_killed_before_it_acknowledged_is_told_again() {
     })
     .await
     .unwrap();
-    // What the cable had swallowed when it was cut; an acknowledgement may have been quicker.
+    // What the cable had swallowed when it was cut.
     let list = program.get("/api/v1/patterns/list").await.unwrap();
     let patterns = list["data"]["patterns"].as_array().unwrap();
     let untold = patterns.iter().filter(|p| p["told_at"].is_null());

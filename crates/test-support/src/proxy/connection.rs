@@ -84,9 +84,11 @@ pub(super) async fn serve(mut client: TcpStream, shared: Arc<Shared>) {
                 ),
             )
         };
+        // What was held when the connection is cut does not get through.
         tokio::select! {
-            both = both => both.err(),
+            biased;
             () = cut(told.clone(), begun) => Some(End::Reset),
+            both = both => both.err(),
         }
     };
     match end {
