@@ -128,6 +128,7 @@ impl Store {
             let newest_us = totals.newest.map_or(i64::MIN, UtcMicros::get);
             store.top.begin(newest_us);
             store.tail.begin(newest_us);
+            store.recent.begin(newest_us);
         }
         Ok(store)
     }

@@ -113,13 +113,6 @@ fn ended_well(stack: &Stack<'_>, words: &str) -> anyhow::Result<()> {
 /// Something is found by what it means; the model is read, and documents become vectors, at the first question.
 fn the_search_uses_it(stack: &Stack<'_>) -> anyhow::Result<()> {
     let patterns = stack.peer("ai-pattern-service", 8020)?;
-    let health = patience::until("ai-pattern-service to answer", WITHIN, || {
-        Ok(patterns.get("/health").ok())
-    })?;
-    if health.json()?["semantic"].is_null() {
-        eprintln!("ai-pattern-service knows nothing of meaning: it is not asked for any");
-        return Ok(());
-    }
     patience::until("an answer of the search by meaning", WITHIN, || {
         let Ok(answer) = patterns.get(QUESTION) else {
             return Ok(None);

@@ -50,7 +50,7 @@ impl Store {
                 if let Some(page) = self.recent_page(asked).await? {
                     return Ok(page);
                 }
-                let (commits, changes) = (self.tail.commits(), self.recent.changes());
+                let (late, changes) = (self.tail.late(), self.recent.changes());
                 let found =
                     sqlite::newest::newest(&self.database, &self.top, &self.tail, asked, rows)
                         .await?;
@@ -58,7 +58,7 @@ impl Store {
                 let page = self.page(found, asked).await?;
                 if filter::is_newest_of_all(asked) {
                     let all = keys.len() < rows as usize;
-                    self.tail.reach_back(commits, &keys, all);
+                    self.tail.reach_back(late, &keys, all);
                     self.keep(changes, keys, &page.events, asked);
                 }
                 Ok(page)
@@ -96,9 +96,10 @@ impl Store {
 
     /// A page of which all keys are in memory, and most of the events as a rule; nothing where the tables have to say it.
     async fn recent_page(&self, asked: &EventFilter) -> Result<Option<Page>, StoreFailure> {
-        if asked.no_attributes {
+        if asked.no_attributes || filter::names_entities(asked) {
             return Ok(None);
         }
+        self.recent.ask();
         let Some(mut keys) = self.tail.newest(asked, asked.limit.saturating_add(1)) else {
             return Ok(None);
         };

@@ -27,8 +27,11 @@ pub(crate) struct Recent(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Grows with every change of the tables, so that what was read before one is not taken for what is there after it.
+    /// Grows with every change of the tables that may bear on events that were there, so that what was read before one is not taken for
+    /// what is there after it.
     changes: u64,
+    /// The newest instant of all events, in microseconds; none where it is not known.
+    newest: Option<i64>,
     events: BTreeMap<Key, Arc<Event>>,
     bytes: usize,
     /// When the newest page was asked for.
@@ -46,6 +49,16 @@ impl Known {
 }
 
 impl Recent {
+    /// The table was read: this is the instant of its newest event.
+    pub(crate) fn begin(&self, newest_us: i64) {
+        self.known().newest = Some(newest_us);
+    }
+
+    /// Somebody asks for the newest events.
+    pub(crate) fn ask(&self) {
+        self.known().asked = Some(Instant::now());
+    }
+
     /// How many changes of the tables there were.
     pub(crate) fn changes(&self) -> u64 {
         self.known().changes
@@ -53,8 +66,7 @@ impl Recent {
 
     /// The events with these keys, where they are known, and how many changes of the tables there were.
     pub(crate) fn find(&self, keys: &[Key]) -> (u64, Vec<Option<Arc<Event>>>) {
-        let mut known = self.known();
-        known.asked = Some(Instant::now());
+        let known = self.known();
         let found = keys.iter().map(|key| known.events.get(key).cloned());
         (known.changes, found.collect())
     }
@@ -96,7 +108,17 @@ impl Recent {
             let earliest = first.entry(entity).or_insert(at);
             *earliest = at.min(*earliest);
         }
+        let span = keys.iter().map(|&(at, _)| at);
+        let Some((oldest, newest)) = span.clone().min().zip(span.max()) else {
+            return;
+        };
         let mut known = self.known();
+        let is_newer = known.newest.is_some_and(|before| before < oldest);
+        known.newest = known.newest.map(|before| before.max(newest));
+        if is_newer {
+            // No event comes after any of them.
+            return;
+        }
         known.changes += 1;
         let later = |(at, entity): &Key| first.get(entity).is_some_and(|first| first <= at);
         let changed: Vec<Key> = known.events.keys().copied().filter(later).collect();
@@ -110,6 +132,7 @@ impl Recent {
         let mut known = self.known();
         *known = Known {
             changes: known.changes + 1,
+            newest: known.newest,
             asked: known.asked,
             read: known.read,
             ..Known::default()
@@ -168,6 +191,21 @@ mod tests {
         recent.add(&[(25, 1)]);
         recent.keep(changes, [((30, 1), event(0))]);
         assert_eq!(known(&recent, &[(30, 1)]), [false]);
+        // What is newer than all that there is changes nothing that was read.
+        recent.begin(35);
+        let changes = recent.changes();
+        recent.add(&[(40, 1), (41, 2)]);
+        recent.keep(changes, [((30, 1), event(0))]);
+        assert_eq!(known(&recent, &[(30, 1)]), [true]);
+        recent.add(&[(41, 1)]);
+        recent.keep(changes, [((42, 1), event(0))]);
+        assert_eq!(known(&recent, &[(42, 1)]), [false]);
+        // A late one that is newer than the late one before it is still late.
+        recent.keep(recent.changes(), [((41, 3), event(0))]);
+        recent.add(&[(20, 3)]);
+        recent.keep(recent.changes(), [((41, 3), event(0))]);
+        recent.add(&[(30, 3)]);
+        assert_eq!(known(&recent, &[(41, 3)]), [false]);
     }
 
     #[test]
@@ -175,7 +213,7 @@ mod tests {
         let recent = Recent::default();
         assert_eq!(recent.is_due(), None, "nobody asked");
         recent.add(&[(25, 1)]);
-        recent.find(&[]);
+        recent.ask();
         assert_eq!(recent.is_due(), Some(1));
         assert_eq!(recent.is_due(), None, "not so soon again");
         recent.known().read = Instant::now().checked_sub(BETWEEN);

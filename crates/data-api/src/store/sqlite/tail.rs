@@ -25,8 +25,9 @@ struct Known {
     /// Every stored event with a greater key is in `keys`.
     since: Key,
     keys: BTreeSet<Key>,
-    /// Grows with every commit, so that what was read before one is not taken for all that is there after it.
-    commits: u64,
+    /// Grows with every commit of something older than `since`, so that what was read before one is not taken for all that is there
+    /// after it. What is newer is in `keys` in any case.
+    late: u64,
 }
 
 impl Default for Known {
@@ -35,7 +36,7 @@ impl Default for Known {
         Self {
             since: (i64::MAX, i64::MAX),
             keys: BTreeSet::new(),
-            commits: 0,
+            late: 0,
         }
     }
 }
@@ -62,21 +63,21 @@ impl Tail {
         known.keys.clear();
     }
 
-    /// How many commits there were.
-    pub(crate) fn commits(&self) -> u64 {
-        self.known().commits
+    /// How many commits came late.
+    pub(crate) fn late(&self) -> u64 {
+        self.known().late
     }
 
-    /// These keys were read from the table after so many commits: the newest of all, newest first; `all` where there are no more. A
-    /// commit that the reading may have missed is one that has not been counted yet, and what it stored is still to be added.
-    pub(crate) fn reach_back(&self, commits: u64, keys: &[Key], all: bool) {
+    /// These keys were read from the table after so many late commits: the newest of all, newest first; `all` where there are no more.
+    /// A commit that the reading may have missed is one that is not here yet, and what it stored is still to be added.
+    pub(crate) fn reach_back(&self, late: u64, keys: &[Key], all: bool) {
         let mut known = self.known();
         let reaches = if all {
             Some((i64::MIN, i64::MIN))
         } else {
             keys.last().copied()
         };
-        if known.commits != commits || reaches.is_none_or(|reaches| reaches >= known.since) {
+        if known.late != late || reaches.is_none_or(|reaches| reaches >= known.since) {
             return;
         }
         known.keys.extend(keys);
@@ -87,13 +88,16 @@ impl Tail {
     /// These were committed; the right to write is still held, so that commits come in their order.
     pub(crate) fn add(&self, keys: &[Key]) {
         let mut known = self.known();
-        known.commits += 1;
+        let mut is_late = false;
         for key in keys {
             if *key > known.since {
                 known.keys.insert(*key);
                 known.shrink();
+            } else {
+                is_late = true;
             }
         }
+        known.late += u64::from(is_late);
     }
 
     /// A key of it has no row any more.
@@ -188,23 +192,26 @@ mod tests {
         let tail = Tail::default();
         let newest = |rows| tail.newest(&asked(|_| {}), rows);
         tail.begin(10);
-        let commits = tail.commits();
-        tail.reach_back(commits, &[(10, 2), (10, 1), (8, 3)], false);
-        assert_eq!(newest(3), Some(vec![(10, 2), (10, 1), (8, 3)]));
-        assert_eq!(newest(4), None, "older ones are in the table");
+        let late = tail.late();
+        // Committed while the page was read: newer than all that was there.
+        tail.add(&[(11, 1)]);
+        tail.reach_back(late, &[(10, 2), (10, 1), (8, 3)], false);
+        let page = [(11, 1), (10, 2), (10, 1), (8, 3)];
+        assert_eq!(newest(4), Some(page.to_vec()));
+        assert_eq!(newest(5), None, "older ones are in the table");
         // A late event, committed after the page was read: what is below it is not all that there is.
-        let commits = tail.commits();
+        let late = tail.late();
         tail.add(&[(7, 1)]);
-        tail.reach_back(commits, &[(10, 2), (10, 1), (8, 3), (6, 1)], false);
-        assert_eq!(newest(4), None);
-        let page = [(10, 2), (10, 1), (8, 3), (7, 1), (6, 1)];
-        tail.reach_back(tail.commits(), &page, true);
-        assert_eq!(newest(5), Some(page.to_vec()));
+        tail.reach_back(late, &[(11, 1), (10, 2), (10, 1), (8, 3), (6, 1)], false);
+        assert_eq!(newest(5), None);
+        let page = [(11, 1), (10, 2), (10, 1), (8, 3), (7, 1), (6, 1)];
+        tail.reach_back(tail.late(), &page, true);
+        assert_eq!(newest(6), Some(page.to_vec()));
         let since = asked(|asked| asked.start = UtcMicros::new(1).ok());
         assert_eq!(tail.newest(&since, 9), Some(page.to_vec()), "these are all");
-        tail.reach_back(tail.commits(), &[(10, 2)], false);
+        tail.reach_back(tail.late(), &[(11, 1)], false);
         assert_eq!(
-            newest(5),
+            newest(6),
             Some(page.to_vec()),
             "what is known is not forgotten"
         );
