@@ -21,7 +21,7 @@ const MAX_CONTEXT_BYTES: usize = 5_000_000;
 const MAX_IMAGE_BYTES: u64 = 25_000_000;
 /// Those with what computes with a model.
 const MAX_IMAGE_BYTES_WITH_MODELS: u64 = 35_000_000;
-const WITH_MODELS: [&str; 2] = ["ai-pattern-service", "homeiq"];
+const WITH_MODELS: &str = "ai-pattern-service";
 const HEALTHY_WITHIN: Duration = Duration::from_secs(180);
 
 #[derive(Args)]
@@ -94,7 +94,7 @@ fn test(options: &Options, folder: &std::path::Path) -> anyhow::Result<()> {
         sizes.len()
     );
     for (service, bytes) in sizes {
-        let most = if WITH_MODELS.contains(&service.as_str()) {
+        let most = if service == WITH_MODELS {
             MAX_IMAGE_BYTES_WITH_MODELS
         } else {
             MAX_IMAGE_BYTES
