@@ -20,13 +20,13 @@ use crate::store::{GapFilter, StoreFailure, Words};
 const DEFAULT_POINTS: u32 = 500;
 /// The range when `start` is not said.
 const DEFAULT_SECONDS: i64 = 24 * 60 * 60;
-/// Rows that are read at first: how long they took says how many there are in the whole range, about.
+/// Rows that are read at first: the time that they span says how many there are in the whole range, about.
 const FIRST_ROWS: u32 = 1_000;
 /// Rows that are read at once.
 const ROWS_OF_A_PART: u32 = 2_500;
 /// Most rows that one request may read.
 const MAX_ROWS: u64 = 10_000_000;
-/// Parts of a long range that are read at the same time; one connection is left to others.
+/// Parts of a long range that are read at the same time; two of eight connections are left to others, on either database.
 const PARTS_AT_ONCE: usize = 6;
 /// Most parts of a range.
 const MOST_PARTS: i64 = 256;

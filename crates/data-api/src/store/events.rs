@@ -85,11 +85,12 @@ impl Store {
         })
     }
 
-    /// Keeps the events of a page with these keys, which may have one more.
+    /// Keeps the newest events of a page with these keys, of which there may be one more.
     fn keep(&self, changes: u64, keys: Vec<Key>, events: &[Event], asked: &EventFilter) {
         // With fewer, an entity is gone meanwhile.
         if events.len() == keys.len().min(asked.limit as usize) && !asked.no_attributes {
-            let events = events.iter().cloned().map(Arc::new);
+            let newest = &events[..events.len().min(sqlite::recent::OF_A_PAGE)];
+            let events = newest.iter().cloned().map(Arc::new);
             self.recent.keep(changes, keys.into_iter().zip(events));
         }
     }
@@ -149,7 +150,7 @@ impl Store {
         let mut newest = keys.to_vec();
         newest.sort_unstable_by(|a, b| b.cmp(a));
         newest.dedup();
-        newest.truncate(sqlite::recent::AT_A_COMMIT);
+        newest.truncate(sqlite::recent::OF_A_PAGE);
         let database = self.database.read_by_writer(writing);
         let read = async {
             let rows = sqlite::newest::by_key(&database, &newest).await?;

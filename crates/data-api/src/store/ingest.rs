@@ -105,6 +105,7 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner)
             .absorb(found);
         self.recent.add(&keys);
+        // The writer stores every batch to its end: nobody gives this up between the commit and what follows.
         self.keep_committed(&writing, &keys).await;
         // Only now may a question for the newest page look for them.
         self.tail.add(&keys);

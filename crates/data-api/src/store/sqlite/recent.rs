@@ -18,8 +18,8 @@ const MAX_BYTES: usize = 512 * 1024;
 const LATELY: Duration = Duration::from_secs(60);
 /// Shortest time between two readings at a commit: storing many events comes before showing them.
 const BETWEEN: Duration = Duration::from_millis(50);
-/// Most events that are read at a commit: what a page has as a rule.
-pub(crate) const AT_A_COMMIT: usize = 100;
+/// Newest events of a commit, or of a page, that are kept before anybody asks for them: what a page has as a rule.
+pub(crate) const OF_A_PAGE: usize = 100;
 
 /// Events that were answered lately. Cheap to clone.
 #[derive(Debug, Clone, Default)]

@@ -72,6 +72,8 @@ impl Tail {
     /// A commit that the reading may have missed is one that is not here yet, and what it stored is still to be added.
     pub(crate) fn reach_back(&self, late: u64, keys: &[Key], all: bool) {
         let mut known = self.known();
+        let all = all && keys.len() <= CAPACITY;
+        let keys = &keys[..keys.len().min(CAPACITY)];
         let reaches = if all {
             Some((i64::MIN, i64::MIN))
         } else {
