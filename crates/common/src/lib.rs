@@ -8,6 +8,8 @@ pub mod instant;
 #[cfg(feature = "service")]
 pub mod clock;
 #[cfg(feature = "service")]
+pub mod disk;
+#[cfg(feature = "service")]
 pub mod env;
 #[cfg(feature = "service")]
 pub mod health;
@@ -27,6 +29,8 @@ pub mod schedule;
 pub mod secret_file;
 #[cfg(feature = "service")]
 pub mod settings;
+#[cfg(feature = "service")]
+pub mod signals;
 #[cfg(feature = "service")]
 pub mod telemetry;
 #[cfg(feature = "service")]

@@ -13,6 +13,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::signals::Signals;
+
 /// What a task or a start may fail with.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -187,7 +189,7 @@ where
 {
     let (tasks, mut ends) = Tasks::new();
     // One ear from the first moment on: a signal that comes while a start ends must not fall between two.
-    let mut signals = Signals::new();
+    let mut signals = Signals::listen();
     let mut code = ExitCode::SUCCESS;
     let started = tokio::select! {
         started = start(tasks.clone()) => started,
@@ -220,56 +222,6 @@ where
         }
     }
     code
-}
-
-/// SIGTERM and Ctrl-C, heard from the moment this is made.
-struct Signals {
-    #[cfg(unix)]
-    terminate: Option<tokio::signal::unix::Signal>,
-    #[cfg(unix)]
-    interrupt: Option<tokio::signal::unix::Signal>,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |name: &str, kind| match signal(kind) {
-            Ok(heard) => Some(heard),
-            Err(error) => {
-                tracing::warn!(%error, "{name} cannot be heard");
-                None
-            }
-        };
-        Self {
-            terminate: listen("SIGTERM", SignalKind::terminate()),
-            interrupt: listen("Ctrl-C", SignalKind::interrupt()),
-        }
-    }
-
-    /// Resolves at the next one, at once if it has come already.
-    async fn next(&mut self) {
-        let Self {
-            terminate,
-            interrupt,
-        } = self;
-        tokio::select! {
-            Some(()) = async { terminate.as_mut()?.recv().await } => {}
-            Some(()) = async { interrupt.as_mut()?.recv().await } => {}
-            else => std::future::pending().await,
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> Self {
-        Self {}
-    }
-
-    async fn next(&mut self) {
-        drop(tokio::signal::ctrl_c().await);
-    }
 }
 
 #[cfg(test)]

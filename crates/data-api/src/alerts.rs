@@ -3,17 +3,16 @@
 //! Pure: [`conditions`] says what holds, [`Holding::decide`] what to do about it. [`watch`] gathers the facts and carries it out; alerts are
 //! kept in the table `alerts`, so that a restart neither forgets nor repeats them.
 
-pub(crate) mod disk;
 pub(crate) mod watch;
 
 use std::collections::BTreeMap;
 
 use common::api::alerts::{Alert, AlertSeverity, AlertStatus};
 use common::api::gaps::Gap;
+use common::disk::Disk;
 use common::instant::UtcMicros;
 
 use crate::measured::Measurement;
-use disk::Disk;
 
 /// Requests without which an error rate says nothing.
 const MIN_REQUESTS: u64 = 20;

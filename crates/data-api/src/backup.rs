@@ -3,7 +3,6 @@
 //! A copy is written under another name, checked page by page, counted, and only then gets its name; so that whatever has the name of a
 //! backup is one. A lock file lets one process at a time make one.
 
-mod disk;
 pub(crate) mod folder;
 pub(crate) mod schedule;
 
@@ -135,11 +134,11 @@ impl Backups {
         partial.push(folder::PARTIAL);
         let needed = size(&source) + RESERVE_BYTES;
         let place = target.parent().unwrap_or(Path::new("."));
-        match disk::free_bytes(place) {
-            Some(free) if free < needed => {
+        match common::disk::of(place) {
+            Some(disk) if disk.free_bytes < needed => {
                 return Err(NoBackup::NoSpace {
                     needed,
-                    free,
+                    free: disk.free_bytes,
                     folder: place.to_owned(),
                 });
             }

@@ -3,18 +3,9 @@
 use std::path::Path;
 
 /// What this user may still write there, in bytes; none where the system does not say. The folder need not be there yet.
-#[cfg(unix)]
 pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
     let there = folder.ancestors().find(|folder| folder.exists());
-    let there = there.filter(|folder| !folder.as_os_str().is_empty());
-    let system = rustix::fs::statvfs(there.unwrap_or(Path::new("."))).ok()?;
-    Some(system.f_bavail.saturating_mul(system.f_frsize))
-}
-
-/// What this user may still write there, in bytes; none where the system does not say.
-#[cfg(not(unix))]
-pub(crate) fn free_bytes(_folder: &Path) -> Option<u64> {
-    None
+    Some(common::disk::of(there.unwrap_or(Path::new(".")))?.free_bytes)
 }
 
 /// Makes names that were given or taken in a folder outlive a loss of power.

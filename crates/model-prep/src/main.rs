@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use common::env::Env;
 use common::program::{BAD_CONFIG, config_table};
+use common::signals::Signals;
 use common::telemetry::Telemetry;
 use common::tls;
 use model_prep::{Command, Ended, Settings, Teller};
@@ -28,50 +29,30 @@ struct Cli {
     command: Option<Command>,
 }
 
+/// What the command line and the settings ask for.
+struct Asked {
+    cli: Cli,
+    settings: Settings,
+    telemetry: Telemetry,
+}
+
 fn main() -> ExitCode {
     tls::install();
-    let settings_table = clap::Command::new("config")
-        .about("Print every setting with its default, as a Markdown table");
-    let parsed = Cli::command().subcommand(settings_table).try_get_matches();
-    let matches = match parsed {
-        Ok(matches) => matches,
-        Err(error) => {
-            drop(error.print());
-            return if error.use_stderr() {
-                ExitCode::from(BAD_CONFIG)
-            } else {
-                ExitCode::SUCCESS
-            };
-        }
+    let asked = match asked() {
+        Ok(asked) => asked,
+        Err(code) => return code,
     };
-    let mut env = Env::process();
-    let telemetry = Telemetry::read(&mut env, NAME, env!("CARGO_PKG_VERSION"));
-    let settings = Settings::read(&mut env);
-    if matches.subcommand_name() == Some("config") {
-        print(&config_table(env.asked()));
-        return ExitCode::SUCCESS;
+    if asked.cli.healthcheck {
+        return healthcheck(&asked.settings);
     }
-    if let Err(mistakes) = env.finish() {
-        complain(&format!("{NAME}: {mistakes}"));
-        return ExitCode::from(BAD_CONFIG);
-    }
-    let cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => error.exit(),
-    };
-    if cli.healthcheck {
-        return healthcheck(&settings);
-    }
-    let command = cli
-        .command
-        .unwrap_or(Command::Prepare { models: Vec::new() });
-    let is_preparing = matches!(command, Command::Prepare { .. });
+    let command = asked.cli.command;
+    let command = command.unwrap_or(Command::Prepare { models: Vec::new() });
     let teller = Teller::here();
-    let installed = (teller == Teller::Log && is_preparing).then(|| telemetry.install());
-    let ended = work(command, settings, teller);
-    let code = match ended {
+    let to_log = teller == Teller::Log && matches!(command, Command::Prepare { .. });
+    let installed = to_log.then(|| asked.telemetry.install());
+    let code = match work(command, asked.settings, teller) {
         Ok(ended) => {
-            tell(&ended, installed.is_some());
+            tell(&ended, to_log);
             if ended.is_fine() {
                 ExitCode::SUCCESS
             } else {
@@ -79,7 +60,7 @@ fn main() -> ExitCode {
             }
         }
         Err(reason) => {
-            if installed.is_some() {
+            if to_log {
                 tracing::error!("{reason}");
             } else {
                 complain(&reason);
@@ -91,6 +72,38 @@ fn main() -> ExitCode {
     code
 }
 
+/// Reads words and settings; where they ask for no work, or cannot be used, that is said, and the exit code is returned.
+fn asked() -> Result<Asked, ExitCode> {
+    let settings_table = clap::Command::new("config")
+        .about("Print every setting with its default, as a Markdown table");
+    let parsed = Cli::command().subcommand(settings_table).try_get_matches();
+    let matches = parsed.map_err(|error| {
+        drop(error.print());
+        if error.use_stderr() {
+            ExitCode::from(BAD_CONFIG)
+        } else {
+            ExitCode::SUCCESS
+        }
+    })?;
+    let mut env = Env::process();
+    let telemetry = Telemetry::read(&mut env, NAME, env!("CARGO_PKG_VERSION"));
+    let settings = Settings::read(&mut env);
+    if matches.subcommand_name() == Some("config") {
+        print(&config_table(env.asked()));
+        return Err(ExitCode::SUCCESS);
+    }
+    env.finish().map_err(|mistakes| {
+        complain(&format!("{NAME}: {mistakes}"));
+        ExitCode::from(BAD_CONFIG)
+    })?;
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Ok(Asked {
+        cli,
+        settings,
+        telemetry,
+    })
+}
+
 /// Works until it is done, or until the process is told to end.
 fn work(command: Command, settings: Settings, teller: Teller) -> Result<Ended, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -99,31 +112,15 @@ fn work(command: Command, settings: Settings, teller: Teller) -> Result<Ended, S
         .build()
         .map_err(|error| format!("the program cannot start: {error}"))?;
     let ended = runtime.block_on(async {
+        // In a container the program is the first process, which no signal ends by itself.
+        let mut signals = Signals::listen();
         tokio::select! {
             ended = model_prep::run(command, settings, teller) => Ok(ended),
-            () = told_to_end() => Err("told to end; what has come is kept, the next start goes on from there".to_owned()),
+            () = signals.next() => Err("told to end; what has come is kept, the next start goes on from there".to_owned()),
         }
     });
     runtime.shutdown_background();
     ended
-}
-
-/// SIGTERM or Ctrl-C. In a container the program is the first process, which no signal ends by itself.
-async fn told_to_end() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 fn healthcheck(settings: &Settings) -> ExitCode {

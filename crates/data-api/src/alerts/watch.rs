@@ -13,7 +13,7 @@ use database::url::DatabaseUrl;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{Bounds, Decision, Facts, Holding, conditions, disk, raised};
+use super::{Bounds, Decision, Facts, Holding, conditions, raised};
 use crate::config::AlertConfig;
 use crate::measured::Measured;
 use crate::store::{AlertFilter, GapFilter, Store, StoreFailure};
@@ -166,7 +166,10 @@ impl Watch {
             now,
             newest,
             open_gaps: self.store.gaps(gaps).await?,
-            disk: self.file.as_deref().and_then(disk::of),
+            disk: self
+                .file
+                .as_deref()
+                .and_then(|file| common::disk::of(file.parent()?)),
             growth_bytes_per_day: self.growth(now, totals.events).await?,
             requests: self.measured.since(now.plus_seconds(-ERROR_RATE_SECONDS)),
             ingestion: match &self.peer {
