@@ -6,6 +6,8 @@ pub mod entity;
 pub mod instant;
 
 #[cfg(feature = "service")]
+pub mod cause;
+#[cfg(feature = "service")]
 pub mod clock;
 #[cfg(feature = "service")]
 pub mod disk;

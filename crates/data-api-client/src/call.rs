@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::cause::innermost;
 use common::clock::Clock;
 use common::env::Secret;
 use common::http::correlation;
@@ -172,14 +173,9 @@ impl DataApi {
     }
 
     pub(crate) fn unreachable(&self, error: &reqwest::Error) -> CallFailed {
-        // The innermost cause is what a person understands: "connection refused", "name not known".
-        let mut reason: &dyn std::error::Error = error;
-        while let Some(source) = reason.source() {
-            reason = source;
-        }
         CallFailed::Unreachable {
             url: self.url.to_string(),
-            reason: reason.to_string(),
+            reason: innermost(error).to_string(),
         }
     }
 }

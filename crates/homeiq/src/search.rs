@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use common::cause::innermost;
 use common::lifecycle::Failure;
 use serde::Deserialize;
 use url::Url;
@@ -23,10 +24,10 @@ struct Cli {
     #[arg(required = true)]
     words: Vec<String>,
     /// Results at most
-    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
-    /// Only these: habit, entity, area or action
-    #[arg(long, value_name = "KIND")]
+    /// Only these
+    #[arg(long, value_name = "KIND", value_parser = ["habit", "entity", "area", "action"])]
     kind: Option<String>,
 }
 
@@ -74,7 +75,7 @@ pub(crate) async fn run(arguments: &ArgMatches, port: u16) -> Result<String, Fai
     let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
     let asked = http.get(url).send().await;
     let response = asked.map_err(|error| {
-        let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        let reason = innermost(&error);
         format!("nobody answers on port {port}: {reason}. Start homeiq, or set PATTERN_SERVICE_PORT to where it serves")
     })?;
     let status = response.status();

@@ -1,8 +1,8 @@
 //! One request to a hub, and where it is sent on to.
 
-use std::error::Error;
 use std::time::Duration;
 
+use common::cause::innermost;
 use common::env::Secret;
 use models::{ModelFile, Sha256};
 use reqwest::header::{
@@ -326,16 +326,12 @@ pub(crate) fn shown(url: &Url) -> String {
     url.to_string()
 }
 
-/// The innermost cause is what a person understands: "connection refused", "name not known".
+/// Why there is no answer, in words.
 fn reason(error: &reqwest::Error) -> String {
     if let Some(trouble) = common::tls::trouble(error) {
         return format!("no TLS connection: {trouble:?}");
     }
-    let mut reason: &dyn Error = error;
-    while let Some(source) = reason.source() {
-        reason = source;
-    }
-    reason.to_string()
+    innermost(error).to_string()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::api::events::NewEvent;
+use common::cause::innermost;
 use common::health::Health;
 use common::instant::UtcMicros;
 use common::retry::RetryPolicy;
@@ -278,11 +279,7 @@ impl InfluxSink {
 
     fn unreachable(&self, error: reqwest::Error) -> String {
         let error = error.without_url();
-        // The innermost cause is what a person understands.
-        let mut reason: &dyn std::error::Error = &error;
-        while let Some(source) = reason.source() {
-            reason = source;
-        }
+        let reason = innermost(&error);
         format!("InfluxDB does not answer at {}: {reason}", self.0.peer.url)
     }
 
