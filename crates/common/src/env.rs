@@ -269,6 +269,20 @@ impl FromStr for Seconds {
     }
 }
 
+/// A list as settings write it, with commas between its words; spaces around them, and words of nothing, are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommaList(pub Vec<String>);
+
+impl FromStr for CommaList {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let words = text.split(',').map(str::trim);
+        let words = words.filter(|word| !word.is_empty());
+        Ok(Self(words.map(str::to_owned).collect()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::env::{Env, Secret};
+use crate::env::{CommaList, Env, Secret};
 
 /// An address to serve HTTP on.
 #[derive(Debug, Clone)]
@@ -149,14 +149,14 @@ pub struct CorsOrigins(pub Vec<String>);
 impl CorsOrigins {
     /// Reads `CORS_ORIGINS`.
     pub fn read(env: &mut Env) -> Self {
-        let list: String = env.value(
+        let CommaList(list) = env.value(
             &["CORS_ORIGINS"],
             "http://localhost:3000,http://localhost",
             "Comma list of origins whose web pages may call this service; `*` for any (then without credentials).",
         );
         let origins: Vec<String> = list
-            .split(',')
-            .map(|origin| origin.trim().trim_end_matches('/').to_owned())
+            .iter()
+            .map(|origin| origin.trim_end_matches('/').to_owned())
             .filter(|o| !o.is_empty())
             .collect();
         for origin in &origins {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::env::{Env, Seconds, Secret};
+use common::env::{CommaList, Env, Seconds, Secret};
 use common::retry::RetryPolicy;
 use models::{Cache, Manifest, Model, UnknownModel};
 
@@ -37,16 +37,11 @@ impl Settings {
     /// Reads the settings; mistakes stay in `env`.
     pub fn read(env: &mut Env) -> Self {
         let manifest = Manifest::shipped();
-        let list: String = env.value(
+        let CommaList(wanted) = env.value(
             &["MODELS_TO_DOWNLOAD"],
             "",
             "Comma list of the models to prepare, or `all`. Empty: those that a service uses, which is all-MiniLM-L6-v2.",
         );
-        let wanted: Vec<String> = list
-            .split(',')
-            .map(|name| name.trim().to_owned())
-            .filter(|name| !name.is_empty())
-            .collect();
         if let Err(unknown) = chosen(&manifest, &wanted) {
             env.mistake(format!("MODELS_TO_DOWNLOAD: {unknown}"));
         }
