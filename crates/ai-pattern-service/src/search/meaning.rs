@@ -1,7 +1,7 @@
 //! The half of the search that looks for what is meant: documents and question as vectors of the sentence model, compared by their cosine.
 //!
 //! The model is looked for when somebody searches, read once, and then kept. A model that comes later is found by the next search; one
-//! that is damaged is said once, and tried again after a minute.
+//! that is damaged is said, and tried again by the first search after a minute.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -231,14 +231,14 @@ impl Meaning {
                 break;
             }
             let _turn = self.0.encoding.acquire().await;
-            let encoder = Arc::clone(loaded);
+            let model = Arc::clone(loaded);
             let vectors = off_the_threads_that_serve(move || {
                 let meanings: Vec<String> = texts
                     .iter()
                     .map(|text| Document::meaning(&text.title, &text.text))
                     .collect();
                 let meanings: Vec<&str> = meanings.iter().map(String::as_str).collect();
-                let vectors = encoder.encoder.encode(&meanings)?;
+                let vectors = model.encoder.encode(&meanings)?;
                 let with = |embedding: &Embedding| bytes(embedding.as_slice());
                 Ok(texts
                     .into_iter()
@@ -258,7 +258,7 @@ impl Meaning {
         Ok(encoded)
     }
 
-    /// Says what is wrong, once, and goes on without.
+    /// Says what is wrong, once for each time that it is tried, and goes on without.
     fn give_up(&self, failed: &Failed) {
         let reason = failed.to_string();
         tracing::warn!(%reason, "the sentence model cannot be used: the search goes by keywords alone, and tries again after a minute");
