@@ -116,9 +116,8 @@ fn by_length(
     let entity = evidence.series[finding.series[0]].entity;
     let steps = &evidence.facts[entity].steps;
     let length = |at: i64| {
-        let next = steps.partition_point(|step| step.at <= at);
         steps
-            .get(next)
+            .get(steps.until(at))
             .map_or(0.0, |step| (step.at - at) as f64 / 1e6)
     };
     let mut learned: Vec<f64> = first

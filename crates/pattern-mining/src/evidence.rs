@@ -1,7 +1,5 @@
 //! What is left when the noise is gone, laid out for the detectors.
 
-use std::collections::HashMap;
-
 use common::entity::domain_of;
 
 use crate::calendar::{Days, LocalClock, MINUTES_PER_DAY};
@@ -10,11 +8,16 @@ use crate::noise;
 use crate::report::{LeftOut, Reason};
 use crate::stop::Stop;
 use crate::sun::Place;
-use crate::timeline::{Record, Sample, Timeline};
+use crate::threads::both;
+use crate::timeline::{Record, Timeline};
+pub use facts::Facts;
 use order::Order;
+pub use steps::{Step, Steps};
 
 mod echo;
+mod facts;
 mod order;
+mod steps;
 
 /// An entity with more changes a day than this, on average, has no single moments that people would call a habit.
 pub const MAX_CHANGES_PER_DAY: usize = 60;
@@ -57,48 +60,6 @@ pub struct Series {
     pub moments: Vec<Moment>,
 }
 
-/// A change of state of an entity, evidence or not.
-#[derive(Debug, Clone, Copy)]
-pub struct Step {
-    /// Microseconds of UTC since 1970.
-    pub at: i64,
-    /// Number of the state among the entity's states; `u16::MAX` is unavailable.
-    pub state: u16,
-    /// People or devices did it by themselves.
-    pub evidence: bool,
-    /// An automation or a script did it.
-    pub automated: bool,
-}
-
-/// What is known of an entity, and everything that it did.
-#[derive(Debug, Clone)]
-pub struct Facts {
-    /// `domain.object_id`.
-    pub id: String,
-    /// The name that people see.
-    pub name: Option<String>,
-    /// Its area.
-    pub area: Option<String>,
-    /// Its device.
-    pub device: Option<String>,
-    /// Its device class.
-    pub class: Option<String>,
-    /// Its members, for a group: positions of entities.
-    pub members: Vec<usize>,
-    /// It follows whoever walks by.
-    pub ambient: bool,
-    /// It tells where somebody is.
-    pub person: bool,
-    /// Its states, by number.
-    pub states: Vec<String>,
-    /// Everything that it did, in time order; empty where nothing of it is looked at.
-    pub steps: Vec<Step>,
-    /// Why none of it is evidence.
-    pub left_out: Option<Reason>,
-    /// Its measurements, in time order.
-    pub samples: Vec<(i64, f32)>,
-}
-
 /// What the detectors look at.
 #[derive(Debug)]
 pub struct Evidence {
@@ -139,18 +100,25 @@ impl Evidence {
         let clock = LocalClock::new(timeline.time_zone.clone(), span.0, span.1 + 1_000_000);
         let mut left_out = timeline.left_out.clone();
         left_out.add(Reason::Older, (old.0 + old.1) as u64);
-        let mut facts = facts(timeline, settings);
-        reserve(&mut facts, records(), &timeline.samples);
-        for sample in timeline.samples.iter().filter(|sample| sample.at >= from) {
-            let Sample { at, entity, value } = *sample;
-            facts[entity as usize].samples.push((at, value));
+        let mut facts = facts::facts(timeline, settings);
+        let samples = timeline.samples.iter().filter(|sample| sample.at >= from);
+        // What was done in order, and what each thing did: two ways to lay out the same records.
+        let in_order = || {
+            let mut order = Order::new(&facts, records());
+            let echoes = echo::silence(&facts, &mut order);
+            let moments = order.moments(&clock);
+            (order, echoes, moments)
+        };
+        let ((order, echoes, mut moments), done) =
+            both(in_order, || facts::give(facts.len(), records(), samples));
+        for (facts, (steps, samples)) in facts.iter_mut().zip(done) {
+            (facts.steps, facts.samples) = (steps, samples);
         }
-        for facts in &mut facts {
-            facts.samples.sort_by_key(|&(at, _)| at);
+        order.count_left_out(&mut left_out);
+        left_out.add(Reason::Echo, echoes.len() as u64);
+        for (entity, at) in echoes {
+            facts[entity].steps.silence(at);
         }
-        let mut order = Order::new(&mut facts, records(), &mut left_out);
-        left_out.add(Reason::Echo, echo::silence(&mut facts, &mut order));
-        let mut moments = order.moments(&clock);
         let of_entity = |entity: usize| order.changes_of(entity);
         let by_day: Vec<Vec<u32>> = (0..facts.len())
             .map(|entity| count_days(&moments[of_entity(entity)], span, &clock))
@@ -240,84 +208,6 @@ impl Series {
             effect: !facts.ambient && !facts.person && (active || !sensor),
             moments,
         }
-    }
-}
-
-impl Facts {
-    /// The state that had been held for at least so long at an instant, both in microseconds; none before the first change and
-    /// while it is unavailable.
-    pub fn has_held(&self, at: i64, long: i64) -> Option<u16> {
-        let next = self.steps.partition_point(|step| step.at <= at);
-        let step = self.steps[..next].last()?;
-        (usize::from(step.state) < self.states.len() && at - step.at >= long).then_some(step.state)
-    }
-
-    /// The last measurement before an instant.
-    pub fn value_at(&self, at: i64) -> Option<f32> {
-        let next = self.samples.partition_point(|&(when, _)| when <= at);
-        self.samples[..next].last().map(|&(_, value)| value)
-    }
-}
-
-fn facts(timeline: &Timeline, settings: &Settings) -> Vec<Facts> {
-    let index: HashMap<&str, usize> = timeline
-        .entities
-        .iter()
-        .enumerate()
-        .map(|(index, entity)| (entity.id.as_str(), index))
-        .collect();
-    let entities = timeline.entities.iter();
-    let of = |entity: &crate::timeline::Entity| {
-        let domain = domain_of(&entity.id);
-        let person = noise::is_person(domain);
-        let members: Vec<usize> = entity
-            .members
-            .iter()
-            .filter_map(|member| index.get(member.as_str()).copied())
-            .collect();
-        let left_out = if entity.excluded.is_some() {
-            entity.excluded
-        } else if entity.numeric {
-            Some(Reason::Numeric)
-        } else if settings.silences(&entity.id, entity.area.as_deref()) {
-            Some(Reason::Silenced)
-        } else if person && !settings.people {
-            Some(Reason::Person)
-        } else if entity.members.is_empty() {
-            None
-        } else {
-            Some(Reason::Group)
-        };
-        Facts {
-            id: entity.id.clone(),
-            name: entity.name.clone(),
-            area: entity.area.clone(),
-            device: entity.device.clone(),
-            class: entity.class.clone(),
-            members,
-            ambient: entity.ambient,
-            person,
-            states: entity.states.iter().map(ToString::to_string).collect(),
-            steps: Vec::new(),
-            left_out,
-            samples: Vec::new(),
-        }
-    };
-    entities.map(of).collect()
-}
-
-/// Makes room for what every entity did and measured.
-fn reserve<'a>(facts: &mut [Facts], records: impl Iterator<Item = &'a Record>, samples: &[Sample]) {
-    let mut counts = vec![(0_usize, 0_usize); facts.len()];
-    for record in records {
-        counts[record.entity as usize].0 += 1;
-    }
-    for sample in samples {
-        counts[sample.entity as usize].1 += 1;
-    }
-    for (facts, (steps, samples)) in facts.iter_mut().zip(counts) {
-        facts.steps.reserve_exact(steps);
-        facts.samples.reserve_exact(samples);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::pattern::{Kind, Pattern, Status};
 use crate::report::Report;
 use crate::score::group_q_values;
 use crate::stop::Stop;
+use crate::threads::both;
 use crate::timeline::Timeline;
 use crate::{backtest, tell};
 
@@ -103,19 +104,17 @@ fn find(timeline: &Timeline, settings: &Settings, stop: &Stop) -> Outcome {
 /// Everything that stands out, after the cut that all kinds share.
 fn look(evidence: &Evidence, report: &mut Report) -> Significant {
     // What things do by themselves and what they do together are about the same work, and neither needs the other.
-    let (times, durations, anomalies, (links, conditionals)) = std::thread::scope(|scope| {
-        let alone = scope.spawn(|| {
-            let times = time_of_day::find(evidence);
-            (times, duration::find(evidence), anomaly::find(evidence))
-        });
+    let alone = || {
+        let times = time_of_day::find(evidence);
+        (times, duration::find(evidence), anomaly::find(evidence))
+    };
+    let together = || {
         let links = pair::links(evidence);
         let conditions = conditional::Conditions::new(evidence);
         let conditionals = conditional::split(evidence, &links.links, &conditions);
-        let (times, durations, anomalies) = alone
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (times, durations, anomalies, (links, conditionals))
-    });
+        (links, conditionals)
+    };
+    let ((times, durations, anomalies), (links, conditionals)) = both(alone, together);
     let (habits, others): (Vec<Link>, Vec<Link>) =
         links.links.into_iter().partition(pair::is_habit);
     // Of things that go together in any order, each follows the other half of the times only.

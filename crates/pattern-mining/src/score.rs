@@ -40,16 +40,23 @@ pub fn binomial_tail(trials: u32, hits: u32, chance: f64) -> f64 {
         return 0.0;
     }
     let (ln_p, ln_q) = (chance.ln(), (-chance).ln_1p());
-    let term = |k: u32| binomial_term(trials, k, ln_p, ln_q);
     let mean = f64::from(trials) * chance;
+    let odds = chance / (1.0 - chance);
+    let mut term = binomial_term(trials, hits, ln_p, ln_q);
     let mut sum = 0.0;
     for k in hits..=trials {
-        let term = term(k);
         sum += term;
+        let above = f64::from(k) > mean + 1.0;
         // Above the mean the terms fall: once one is too small to be seen in the sum, so are all that follow.
-        if f64::from(k) > mean + 1.0 && term < sum * NEGLIGIBLE {
+        if above && term <= sum * NEGLIGIBLE {
             break;
         }
+        term = match k + 1 {
+            // Each from the one before it; below the mean that one may be too small for a double.
+            next if above => term * odds * f64::from(trials - k) / f64::from(next),
+            next if next <= trials => binomial_term(trials, next, ln_p, ln_q),
+            _ => break,
+        };
     }
     sum.min(1.0)
 }

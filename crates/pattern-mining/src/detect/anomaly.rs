@@ -85,25 +85,26 @@ fn too_long(evidence: &Evidence, index: usize, series: &Series, facts: &Facts) -
         .iter()
         .position(|state| *state == series.state)?;
     let mut times = held(facts, state as u16, evidence.span.1);
-    // On a day without data its end may be lost.
+    let odd = longest(evidence, times.iter())?;
+    if odd.from < since(evidence) || odd.seconds < LONG {
+        return None;
+    }
+    let is_other = |time: &&Held| time.from != odd.from && !time.lasts;
+    let before = longest(evidence, times.iter().filter(is_other)).map_or(0.0, |time| time.seconds);
+    if odd.seconds < BEYOND * before {
+        return None;
+    }
     times.retain(|time| all_lived(evidence, time));
     if times.len() < MIN_TIMES {
         return None;
     }
-    let longest =
-        (0..times.len()).max_by(|&a, &b| times[a].seconds.total_cmp(&times[b].seconds))?;
-    let odd = times[longest];
     let mut others: Vec<f64> = times
         .iter()
-        .enumerate()
-        .filter(|&(place, time)| place != longest && time.seconds > 0.0 && !time.lasts)
-        .map(|(_, time)| time.seconds.ln())
+        .filter(is_other)
+        .filter(|time| time.seconds > 0.0)
+        .map(|time| time.seconds.ln())
         .collect();
     let (low, middle, high) = quartiles(&mut others);
-    let before = others.last().copied().unwrap_or(0.0).exp();
-    if odd.from < since(evidence) || odd.seconds < LONG || odd.seconds < BEYOND * before {
-        return None;
-    }
     // The quarter points of a normal distribution lie 1.35 standard deviations apart.
     let spread = ((high - low) / 1.35).max(LEAST_SPREAD);
     let p_value = normal_tail((odd.seconds.ln() - middle) / spread) * times.len() as f64;
@@ -120,6 +121,18 @@ fn too_long(evidence: &Evidence, index: usize, series: &Series, facts: &Facts) -
         crate::sentence::span(before)
     );
     Some(oddity(index, kind, odd.from, p_value.min(1.0), remark))
+}
+
+/// The longest of the times that are certain, the last of several: on a day without data the end of a time may be lost.
+fn longest<'a>(evidence: &Evidence, times: impl Iterator<Item = &'a Held>) -> Option<Held> {
+    let mut longest: Option<&Held> = None;
+    for time in times {
+        let is_longest = longest.is_none_or(|other| time.seconds >= other.seconds);
+        if is_longest && all_lived(evidence, time) {
+            longest = Some(time);
+        }
+    }
+    longest.copied()
 }
 
 fn all_lived(evidence: &Evidence, time: &Held) -> bool {

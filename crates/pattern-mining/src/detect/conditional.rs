@@ -7,10 +7,11 @@ use crate::evidence::{Evidence, Moment};
 use crate::finding::Finding;
 use crate::pattern::{Condition, DaySet, Kind};
 use crate::score::{fisher_greater, wilson_lower};
+use crate::threads::both;
 
 use super::link::{Link, Turn};
 use super::pair;
-use table::{Table, TriggerTable};
+use table::{Measured, Table, TriggerTable};
 
 mod table;
 
@@ -78,57 +79,133 @@ impl Conditions {
 pub fn split(evidence: &Evidence, links: &[Link], conditions: &Conditions) -> Vec<Finding> {
     let worth: Vec<&Link> = links.iter().filter(|link| is_worth_it(link)).collect();
     let table = TriggerTable::new(&worth);
-    let mut best: Vec<Option<(f64, Which)>> = vec![None; worth.len()];
-    let mut consider = |place: usize, which: Which, table: Table| {
-        if is_clear(table) {
-            let p_value = fisher_greater(table.0, table.1) * conditions.len() as f64;
-            if best[place].is_none_or(|(least, _)| p_value < least) {
-                best[place] = Some((p_value, which));
-            }
-        }
-    };
-    let dark = table.bits(|at| evidence.place.is_dark(at.at));
-    let weekday = table.bits(|at| DaySet::WEEKDAY.contains(at.day()));
-    for place in 0..worth.len() {
-        let by_sun = table.count(place, &dark);
-        let by_day = table.count(place, &weekday);
-        consider(place, Which::Dark(false), (by_sun.1, by_sun.0));
-        consider(place, Which::Weekday(false), (by_day.1, by_day.0));
-        consider(place, Which::Dark(true), by_sun);
-        consider(place, Which::Weekday(true), by_day);
-    }
-    for of_entity in conditions.states.chunk_by(|one, other| one.0 == other.0) {
-        if evidence.stop.is_said() {
-            return Vec::new();
-        }
-        let entity = of_entity[0].0;
-        let facts = &evidence.facts[entity];
-        let held = table.held(&facts.steps, facts.states.len(), of_entity.len());
-        for (place, link) in worth.iter().enumerate() {
-            let end = |series: usize| evidence.series[series].entity;
-            if evidence.related(entity, end(link.from)) || evidence.related(entity, end(link.to)) {
-                continue;
-            }
-            for (&(_, state), held) in of_entity.iter().zip(&held) {
-                consider(place, Which::State(entity, state), table.count(place, held));
-            }
-        }
-    }
-    for &entity in &conditions.numbers {
-        let values = table.values(&evidence.facts[entity].samples);
-        for place in 0..worth.len() {
-            by_number(&table, place, &values, |threshold, above, table| {
-                consider(place, Which::Number(entity, threshold, above), table);
-            });
-        }
-    }
-    let found = worth.iter().zip(best);
+    let (by_state, (by_calendar, by_number)) = both(
+        || by_state(evidence, &worth, conditions, &table),
+        || {
+            let by_number = by_number(evidence, conditions, &table, worth.len());
+            (
+                by_calendar(evidence, conditions, &table, worth.len()),
+                by_number,
+            )
+        },
+    );
+    let best = by_calendar.or(by_state).or(by_number);
+    let found = worth.iter().zip(best.of_pair);
     found
         .filter_map(|(link, best)| {
             let (p_value, which) = best?;
             Some(finding(evidence, link, p_value, which))
         })
         .collect()
+}
+
+/// The best condition so far of each pair.
+struct Best {
+    /// How many are tried.
+    tried: f64,
+    of_pair: Vec<Option<(f64, Which)>>,
+}
+
+impl Best {
+    fn new(conditions: &Conditions, pairs: usize) -> Self {
+        Self {
+            tried: conditions.len() as f64,
+            of_pair: vec![None; pairs],
+        }
+    }
+
+    fn consider(&mut self, place: usize, which: Which, table: Table) {
+        if is_clear(table) {
+            let p_value = fisher_greater(table.0, table.1) * self.tried;
+            keep_better(&mut self.of_pair[place], Some((p_value, which)));
+        }
+    }
+
+    /// The better of both for each pair; of two as good as each other this one.
+    fn or(mut self, other: Self) -> Self {
+        for (mine, other) in self.of_pair.iter_mut().zip(other.of_pair) {
+            keep_better(mine, other);
+        }
+        self
+    }
+}
+
+fn keep_better(best: &mut Option<(f64, Which)>, other: Option<(f64, Which)>) {
+    let is_better = |(p_value, _)| best.is_none_or(|(least, _)| p_value < least);
+    if other.is_some_and(is_better) {
+        *best = other;
+    }
+}
+
+/// By dark or light, weekday or weekend.
+fn by_calendar(
+    evidence: &Evidence,
+    conditions: &Conditions,
+    table: &TriggerTable<'_>,
+    pairs: usize,
+) -> Best {
+    let mut best = Best::new(conditions, pairs);
+    let dark = table.bits(|at| evidence.place.is_dark(at.at));
+    let weekday = table.bits(|at| DaySet::WEEKDAY.contains(at.day()));
+    for place in 0..pairs {
+        let by_sun = table.count(place, &dark);
+        let by_day = table.count(place, &weekday);
+        best.consider(place, Which::Dark(false), (by_sun.1, by_sun.0));
+        best.consider(place, Which::Weekday(false), (by_day.1, by_day.0));
+        best.consider(place, Which::Dark(true), by_sun);
+        best.consider(place, Which::Weekday(true), by_day);
+    }
+    best
+}
+
+/// By the states of other things.
+fn by_state(
+    evidence: &Evidence,
+    pairs: &[&Link],
+    conditions: &Conditions,
+    table: &TriggerTable<'_>,
+) -> Best {
+    let mut best = Best::new(conditions, pairs.len());
+    for of_entity in conditions.states.chunk_by(|one, other| one.0 == other.0) {
+        if evidence.stop.is_said() {
+            break;
+        }
+        let entity = of_entity[0].0;
+        let facts = &evidence.facts[entity];
+        let held = table.held(&facts.steps, facts.states.len(), of_entity.len());
+        for (place, link) in pairs.iter().enumerate() {
+            let end = |series: usize| evidence.series[series].entity;
+            if evidence.related(entity, end(link.from)) || evidence.related(entity, end(link.to)) {
+                continue;
+            }
+            for (&(_, state), held) in of_entity.iter().zip(&held) {
+                best.consider(place, Which::State(entity, state), table.count(place, held));
+            }
+        }
+    }
+    best
+}
+
+/// By thresholds of measurements.
+fn by_number(
+    evidence: &Evidence,
+    conditions: &Conditions,
+    table: &TriggerTable<'_>,
+    pairs: usize,
+) -> Best {
+    let mut best = Best::new(conditions, pairs);
+    for &entity in &conditions.numbers {
+        if evidence.stop.is_said() {
+            break;
+        }
+        let values = table.values(&evidence.facts[entity].samples);
+        for place in 0..pairs {
+            each_threshold(table, place, &values, |threshold, above, table| {
+                best.consider(place, Which::Number(entity, threshold, above), table);
+            });
+        }
+    }
+    best
 }
 
 fn is_worth_it(link: &Link) -> bool {
@@ -186,14 +263,15 @@ impl Which {
     }
 }
 
-fn by_number(
+/// Shows every threshold that is tried for a pair, with its table above and below it.
+fn each_threshold(
     table: &TriggerTable<'_>,
     place: usize,
-    values: &[Option<f32>],
+    values: &Measured,
     mut consider: impl FnMut(f32, bool, Table),
 ) {
     let measured = table.measured(place, values);
-    if measured.is_empty() || measured.len() < table.lived(place).len() / 2 {
+    if measured.is_empty() || measured.len() < table.lived(place) / 2 {
         return;
     }
     let mut hits_below = vec![0];

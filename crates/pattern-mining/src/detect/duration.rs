@@ -44,12 +44,16 @@ pub struct Held {
 /// Every time that an entity held a state, without those that a lost connection cut or a repeated state makes doubtful.
 pub fn held(facts: &Facts, state: u16, end: i64) -> Vec<Held> {
     let mut times = Vec::new();
-    for (place, step) in facts.steps.iter().enumerate() {
+    let mut steps = facts.steps.iter().peekable();
+    let mut before = None;
+    while let Some(step) = steps.next() {
+        let fresh = before
+            .replace(step.state)
+            .is_some_and(|before| before != state);
         if step.state != state {
             continue;
         }
-        let fresh = place > 0 && facts.steps[place - 1].state != state;
-        match facts.steps.get(place + 1) {
+        match steps.peek() {
             Some(next) if next.state == state || usize::from(next.state) >= facts.states.len() => {}
             Some(next) if fresh => times.push(Held {
                 from: step.at,
@@ -94,26 +98,23 @@ pub fn find(evidence: &Evidence) -> Found {
 }
 
 fn typical(evidence: &Evidence, index: usize, times: &[Held]) -> Option<Finding> {
-    let mut sorted: Vec<f64> = times.iter().map(|time| time.seconds.ln()).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let width = 2.0 * FACTOR.ln();
+    let mut sorted: Vec<f64> = times.iter().map(|time| time.seconds).collect();
+    let (below, usual, above) = quartiles(&mut sorted);
     let mut end = 0;
     let mut best = (0, 0);
     for start in 0..sorted.len() {
-        while end < sorted.len() && sorted[end] - sorted[start] <= width {
+        while end < sorted.len() && sorted[end] <= sorted[start] * FACTOR * FACTOR {
             end += 1;
         }
         if end - start > best.1 - best.0 {
             best = (start, end);
         }
     }
-    let mut all: Vec<f64> = sorted.iter().map(|ln| ln.exp()).collect();
-    let (below, usual, above) = quartiles(&mut all);
-    let mut inside: Vec<f64> = sorted[best.0..best.1].iter().map(|ln| ln.exp()).collect();
-    let (low, middle, high) = quartiles(&mut inside);
-    let (hits, trials) = (inside.len() as u32, sorted.len() as u32);
-    let chance = width / (ORDINARY * (2.0 * std::f64::consts::PI).sqrt());
-    let is_in = |time: &&Held| (time.seconds.ln() - middle.ln()).abs() <= width / 2.0;
+    let inside = &mut sorted[best.0..best.1];
+    let (low, middle, high) = quartiles(inside);
+    let (hits, trials) = (inside.len() as u32, times.len() as u32);
+    let chance = 2.0 * FACTOR.ln() / (ORDINARY * (2.0 * std::f64::consts::PI).sqrt());
+    let is_in = |time: &&Held| (middle / FACTOR..=middle * FACTOR).contains(&time.seconds);
     let mut days: Vec<i64> = times
         .iter()
         .filter(is_in)

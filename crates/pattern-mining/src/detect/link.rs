@@ -213,7 +213,8 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
     let trials = lived.len() as u32;
     let mut best: Option<(f64, i64, u32, f64)> = None;
     let mut before = 0;
-    for within in DELAYS {
+    let expected = expected(lived);
+    for (within, expected) in DELAYS.into_iter().zip(expected) {
         let hits = lived
             .iter()
             .filter(|turn| turn.delay.is_some_and(|delay| delay <= within as f64))
@@ -222,10 +223,6 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
         if hits < 4 || std::mem::replace(&mut before, hits) == hits {
             continue;
         }
-        let expected: f64 = lived
-            .iter()
-            .map(|turn| 1.0 - (-turn.rate * within as f64).exp())
-            .sum();
         if f64::from(hits) <= expected + 1.0 {
             continue;
         }
@@ -255,6 +252,19 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
         delay: quartiles(&mut delays),
         turns,
     })
+}
+
+/// For each of the delays, how many of the triggers chance would have followed.
+fn expected(turns: &[Turn]) -> [f64; DELAYS.len()] {
+    let mut expected = [0.0; DELAYS.len()];
+    for turn in turns.iter().filter(|turn| turn.rate > 0.0) {
+        // Nothing within five seconds; the delays are multiples of that.
+        let none = (-turn.rate * 5.0).exp();
+        for (sum, within) in expected.iter_mut().zip(DELAYS) {
+            *sum += 1.0 - none.powi((within / 5) as i32);
+        }
+    }
+    expected
 }
 
 /// Every trigger on a day that counts, with what came of it.

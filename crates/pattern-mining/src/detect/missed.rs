@@ -88,9 +88,13 @@ fn due(clock: ClockTime, class: DaySet, reach: i64, evidence: &Evidence) -> Opti
 /// Whether people did about as much as usual between two instants.
 fn is_lived_in(from: i64, until: i64, evidence: &Evidence) -> bool {
     let by_people = |&&(_, series): &&(i64, u32)| evidence.series[series as usize].effect;
+    let series = evidence.series.iter();
     let place = |at: i64| evidence.actions.partition_point(|&(other, _)| other <= at);
     let there = evidence.actions[place(from)..place(until)].iter();
-    let all = evidence.actions.iter().filter(by_people).count();
+    let all: usize = series
+        .filter(|series| series.effect)
+        .map(|series| series.moments.len())
+        .sum();
     let a_day = all as f64 / evidence.days.lived_in().max(1) as f64;
     let usual = a_day * (until - from) as f64 / DAY as f64;
     there.filter(by_people).count() as f64 >= (QUIET_PART * usual).max(1.0)

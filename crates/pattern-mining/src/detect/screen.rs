@@ -3,8 +3,6 @@
 //! A list of what happened in the last ten minutes goes along; each change credits every recent trigger once. The cost is the
 //! number of changes times the number of different things that happen within ten minutes, whatever the length of the past.
 
-use std::collections::VecDeque;
-
 use crate::evidence::Evidence;
 
 /// Longest delay of a pair, in seconds.
@@ -19,6 +17,8 @@ const MIN_SHARE: f64 = 0.1;
 const MAX_SERIES: usize = 2_000;
 /// Changes after which the pass looks up whether it is to end.
 const STOP_EVERY: usize = 4_096;
+/// Changes older than the longest delay that may be kept.
+const FORGET_EVERY: usize = 4_096;
 /// Standard deviations above chance from which on a pair is tested exactly.
 const DEVIATIONS: f64 = 3.0;
 
@@ -106,7 +106,8 @@ fn count(evidence: &Evidence, players: &[usize]) -> Vec<Count> {
     let mut seen = vec![i64::MIN; width];
     let mut latest = vec![i64::MIN; width];
     let mut counts = vec![Count::default(); width * width];
-    let mut recent: VecDeque<Recent> = VecDeque::new();
+    let mut recent: Vec<Recent> = Vec::new();
+    let mut oldest = 0;
     for (place, &(at, series)) in evidence.actions.iter().enumerate() {
         if place % STOP_EVERY == 0 && evidence.stop.is_said() {
             break;
@@ -116,17 +117,20 @@ fn count(evidence: &Evidence, players: &[usize]) -> Vec<Count> {
             continue;
         };
         while recent
-            .front()
+            .get(oldest)
             .is_some_and(|first| at - first.at > LONGEST * 1_000_000)
         {
-            recent.pop_front();
+            oldest += 1;
+        }
+        if oldest >= FORGET_EVERY {
+            recent.drain(..std::mem::take(&mut oldest));
         }
         let series = &evidence.series[series];
         if series.effect {
             let counts = &mut counts[player * width..][..width];
             // What happened before the effect's last time was credited then.
             let before = std::mem::replace(&mut seen[player], at);
-            for trigger in recent.iter().rev() {
+            for trigger in recent[oldest..].iter().rev() {
                 if trigger.at < before {
                     break;
                 }
@@ -135,16 +139,14 @@ fn count(evidence: &Evidence, players: &[usize]) -> Vec<Count> {
                     continue;
                 }
                 let count = &mut counts[trigger.player as usize];
-                count.long = count.long.saturating_add(1);
-                count.short = count
-                    .short
-                    .saturating_add(u16::from(at - trigger.at <= SHORT * 1_000_000));
+                count.long += 1;
+                count.short += u16::from(at - trigger.at <= SHORT * 1_000_000);
             }
         }
         if series.trigger {
             latest[player] = at;
             let player = player as u32;
-            recent.push_back(Recent { at, player });
+            recent.push(Recent { at, player });
         }
     }
     counts

@@ -20,17 +20,21 @@ const MIN_ECHOES: u32 = 6;
 /// How often one change was close to another.
 type Counts = HashMap<(u32, u32), u32, FixedState>;
 
-/// Takes the evidence from changes that are echoes; returns how many. What an automation did has echoes too.
-pub(super) fn silence(facts: &mut [Facts], order: &mut Order) -> u64 {
+/// Takes the evidence from changes that are echoes; returns the entities and instants of those. What an automation did has echoes too.
+pub(super) fn silence(facts: &[Facts], order: &mut Order) -> Vec<(usize, i64)> {
     let mut totals = vec![0_u32; order.entity_of.len()];
     for action in &order.actions {
         totals[action.change as usize] += 1;
     }
     let mut echoes = Counts::default();
-    each_close(order, |first, second| {
-        let pair = (order.actions[first].change, order.actions[second].change);
-        *echoes.entry(pair).or_default() += 1;
-    });
+    each_close(
+        order,
+        |_| true,
+        |first, second| {
+            let pair = (order.actions[first].change, order.actions[second].change);
+            *echoes.entry(pair).or_default() += 1;
+        },
+    );
     let facts_of = |change: u32| &facts[order.entity_of[change as usize] as usize];
     echoes.retain(|&(first, second), count| {
         let (one, other) = (facts_of(first), facts_of(second));
@@ -39,27 +43,26 @@ pub(super) fn silence(facts: &mut [Facts], order: &mut Order) -> u64 {
         is_one_device(one, other) || (often && !is_scene(one, other))
     });
     if echoes.is_empty() {
-        return 0;
+        return Vec::new();
+    }
+    let mut may_echo = vec![false; order.entity_of.len()];
+    for &(_, second) in echoes.keys() {
+        may_echo[second as usize] = true;
     }
     let mut silenced = vec![false; order.actions.len()];
-    each_close(order, |first, second| {
+    let is_asked = |change: u32| may_echo[change as usize];
+    each_close(order, is_asked, |first, second| {
         let pair = (order.actions[first].change, order.actions[second].change);
         silenced[second] |= echoes.contains_key(&pair);
     });
-    let mut count = 0;
+    let mut found = Vec::new();
     let actions = order.actions.iter_mut().zip(silenced);
     for (action, _) in actions.filter(|(action, silenced)| *silenced && action.evidence) {
         action.evidence = false;
-        count += 1;
-        // An entity has one change at an instant: what follows at the same one is a repetition.
         let entity = order.entity_of[action.change as usize] as usize;
-        let steps = &mut facts[entity].steps;
-        let place = steps.partition_point(|step| step.at < action.at);
-        if let Some(step) = steps.get_mut(place) {
-            step.evidence = false;
-        }
+        found.push((entity, action.at));
     }
-    count
+    found
 }
 
 fn is_one_device(one: &Facts, other: &Facts) -> bool {
@@ -74,14 +77,17 @@ fn is_scene(one: &Facts, other: &Facts) -> bool {
         && domain_of(&one.id) == domain_of(&other.id)
 }
 
-/// Every pair of places at which changes of two entities lie close enough, in order.
-fn each_close(order: &Order, mut see: impl FnMut(usize, usize)) {
+/// Every pair of places at which changes of two entities lie close enough, in order, for the second changes that are asked for.
+fn each_close(order: &Order, is_asked: impl Fn(u32) -> bool, mut see: impl FnMut(usize, usize)) {
     let actions = &order.actions;
     let entity = |place: usize| order.entity_of[actions[place].change as usize];
     let mut oldest = 0;
     for place in 0..actions.len() {
         while actions[place].at - actions[oldest].at > ECHO_WITHIN {
             oldest += 1;
+        }
+        if !is_asked(actions[place].change) {
+            continue;
         }
         for first in oldest..place {
             if entity(first) != entity(place) {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Facts, Moment, Step};
+use super::{Facts, Moment};
 use crate::calendar::LocalClock;
 use crate::report::{LeftOut, Reason};
 use crate::timeline::{EVIDENCE, Record};
@@ -25,35 +25,26 @@ pub(super) struct Order {
     pub(super) entity_of: Vec<u32>,
     /// The number of each entity's first change, and behind the last entity the number of all.
     first_change: Vec<u32>,
+    /// How many records there are for each reason, and that are evidence.
+    by_reason: [u64; EVIDENCE as usize + 1],
 }
 
 impl Order {
-    /// Gives every entity its steps, and puts what was done in order. `records` are in time order.
-    pub(super) fn new<'a>(
-        facts: &mut [Facts],
-        records: impl Iterator<Item = &'a Record>,
-        left_out: &mut LeftOut,
-    ) -> Self {
+    /// Puts what was done in order. `records` are in time order.
+    pub(super) fn new<'a>(facts: &[Facts], records: impl Iterator<Item = &'a Record>) -> Self {
         let mut first_change = vec![0];
         let mut entity_of = Vec::new();
         for (entity, facts) in facts.iter().enumerate() {
             entity_of.extend(facts.states.iter().map(|_| entity as u32));
             first_change.push(entity_of.len() as u32);
         }
-        let most = facts.iter().map(|facts| facts.steps.capacity()).sum();
+        let most = records.size_hint().1.unwrap_or_default();
         let mut actions: Vec<Action> = Vec::with_capacity(most);
         let mut by_reason = [0_u64; EVIDENCE as usize + 1];
         for record in records {
             by_reason[usize::from(record.why)] += 1;
             let evidence = record.why == EVIDENCE;
-            let automated = record.why == Reason::Automation as u8;
-            facts[record.entity as usize].steps.push(Step {
-                at: record.at,
-                state: record.state,
-                evidence,
-                automated,
-            });
-            if evidence || automated {
+            if evidence || record.why == Reason::Automation as u8 {
                 actions.push(Action {
                     at: record.at,
                     change: first_change[record.entity as usize] + u32::from(record.state),
@@ -64,15 +55,20 @@ impl Order {
         for instant in actions.chunk_by_mut(|one, other| one.at == other.at) {
             instant.sort_unstable_by_key(|action| action.change);
         }
-        for (why, count) in (0..EVIDENCE).zip(by_reason) {
-            if let Some(reason) = Reason::from_code(why) {
-                left_out.add(reason, count);
-            }
-        }
         Self {
             actions,
             entity_of,
             first_change,
+            by_reason,
+        }
+    }
+
+    /// Counts what is no evidence, by reason.
+    pub(super) fn count_left_out(&self, left_out: &mut LeftOut) {
+        for (why, &count) in (0..EVIDENCE).zip(&self.by_reason) {
+            if let Some(reason) = Reason::from_code(why) {
+                left_out.add(reason, count);
+            }
         }
     }
 

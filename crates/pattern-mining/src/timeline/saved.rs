@@ -66,29 +66,32 @@ impl Timeline {
         to.write_all(MAGIC)?;
         to.write_all(&(head.len() as u64).to_le_bytes())?;
         to.write_all(&head)?;
-        write_rows(to, &self.records, |row, record| {
-            row.extend_from_slice(&record.at.to_le_bytes());
-            row.extend_from_slice(&record.entity.to_le_bytes());
-            row.extend_from_slice(&record.state.to_le_bytes());
-            row.push(record.why);
+        write_rows(to, &self.records, |row: &mut NewRow<15>, record| {
+            row.add(record.at.to_le_bytes());
+            row.add(record.entity.to_le_bytes());
+            row.add(record.state.to_le_bytes());
+            row.add([record.why]);
         })?;
-        write_rows(to, &self.samples, |row, sample| {
-            row.extend_from_slice(&sample.at.to_le_bytes());
-            row.extend_from_slice(&sample.entity.to_le_bytes());
-            row.extend_from_slice(&sample.value.to_le_bytes());
+        write_rows(to, &self.samples, |row: &mut NewRow<16>, sample| {
+            row.add(sample.at.to_le_bytes());
+            row.add(sample.entity.to_le_bytes());
+            row.add(sample.value.to_le_bytes());
         })?;
-        write_rows(to, &self.waiting, |row, waiting| {
-            row.extend_from_slice(&waiting.at.to_le_bytes());
-            row.extend_from_slice(&waiting.context.to_le_bytes());
-            row.extend_from_slice(&waiting.entity.to_le_bytes());
-            row.extend_from_slice(&waiting.state.to_le_bytes());
-            row.push(waiting.flags);
+        write_rows(to, &self.waiting, |row: &mut NewRow<23>, waiting| {
+            row.add(waiting.at.to_le_bytes());
+            row.add(waiting.context.to_le_bytes());
+            row.add(waiting.entity.to_le_bytes());
+            row.add(waiting.state.to_le_bytes());
+            row.add([waiting.flags]);
         })?;
-        write_rows(to, &self.automated, |row, (context, at)| {
-            row.extend_from_slice(&context.to_le_bytes());
-            row.extend_from_slice(&at.to_le_bytes());
-        })?;
-        Ok(())
+        write_rows(
+            to,
+            &self.automated,
+            |row: &mut NewRow<16>, (context, at)| {
+                row.add(context.to_le_bytes());
+                row.add(at.to_le_bytes());
+            },
+        )
     }
 
     fn head(&self) -> Head {
@@ -184,14 +187,19 @@ impl Timeline {
 }
 
 /// Writes rows, many at a time.
-fn write_rows<T>(
+fn write_rows<T, const N: usize>(
     to: &mut impl Write,
     rows: impl IntoIterator<Item = T>,
-    row: impl Fn(&mut Vec<u8>, T),
+    fill: impl Fn(&mut NewRow<N>, T),
 ) -> std::io::Result<()> {
-    let mut bytes = Vec::with_capacity(2 * BLOCK);
+    let mut bytes = Vec::with_capacity(BLOCK + N);
     for one in rows {
-        row(&mut bytes, one);
+        let mut row = NewRow {
+            bytes: [0; N],
+            place: 0,
+        };
+        fill(&mut row, one);
+        bytes.extend_from_slice(&row.bytes);
         if bytes.len() >= BLOCK {
             to.write_all(&bytes)?;
             bytes.clear();
@@ -200,7 +208,20 @@ fn write_rows<T>(
     to.write_all(&bytes)
 }
 
-/// The bytes of one row, field after field.
+/// The bytes of one row that is being written, field after field.
+struct NewRow<const N: usize> {
+    bytes: [u8; N],
+    place: usize,
+}
+
+impl<const N: usize> NewRow<N> {
+    fn add<const LENGTH: usize>(&mut self, field: [u8; LENGTH]) {
+        self.bytes[self.place..][..LENGTH].copy_from_slice(&field);
+        self.place += LENGTH;
+    }
+}
+
+/// The bytes of one row that is being read, field after field.
 struct Row<'a, const N: usize> {
     bytes: &'a [u8; N],
     place: usize,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::detect::link::Link;
-use crate::evidence::{Moment, Step};
+use crate::evidence::{Moment, Steps};
 
 use super::HELD;
 
@@ -17,9 +17,14 @@ pub(super) type Table = ((u32, u32), (u32, u32));
 /// One bit for each trigger.
 type Bits = Vec<u64>;
 
+/// Microseconds of an hour.
+const HOUR: i64 = 3_600_000_000;
+
 /// A pair among the others.
 struct Row<'a> {
     link: &'a Link,
+    /// Which of the first series it has.
+    first: usize,
     /// Its triggers' words.
     words: Range<usize>,
     /// Its triggers within its life.
@@ -35,23 +40,36 @@ pub(super) struct TriggerTable<'a> {
     triggers: Vec<Moment>,
     /// … and its bit.
     places: Vec<u32>,
+    /// How many triggers come before each hour since the first one, and behind the last hour all.
+    before_hour: Vec<usize>,
+    /// The words of each of the first series.
+    firsts: Vec<Range<usize>>,
     words: usize,
+}
+
+/// What was measured at the triggers: values and bits, those of each first series from the lowest value on.
+pub(super) struct Measured {
+    values: Vec<(f32, u32)>,
+    /// Where those of each first series are.
+    of_first: Vec<Range<usize>>,
 }
 
 impl<'a> TriggerTable<'a> {
     /// Lays out the triggers of these pairs. Pairs with the same first series have the same triggers.
     pub(super) fn new(links: &[&'a Link]) -> Self {
-        let mut first_words: HashMap<usize, usize> = HashMap::new();
+        let mut first_of: HashMap<usize, usize> = HashMap::new();
+        let mut firsts: Vec<Range<usize>> = Vec::new();
         let mut triggers = Vec::new();
         let mut words = 0;
         let mut rows = Vec::with_capacity(links.len());
         for &link in links {
             let width = link.turns.len().div_ceil(64);
-            let first = *first_words.entry(link.from).or_insert_with(|| {
+            let first = *first_of.entry(link.from).or_insert_with(|| {
                 let bits = (words as u32 * 64)..;
                 triggers.extend(link.turns.iter().map(|turn| turn.at).zip(bits));
+                firsts.push(words..words + width);
                 words += width;
-                words - width
+                firsts.len() - 1
             });
             let mut lived = vec![0; width];
             let mut hit = vec![0; width];
@@ -63,26 +81,22 @@ impl<'a> TriggerTable<'a> {
             }
             rows.push(Row {
                 link,
-                words: first..first + width,
+                first,
+                words: firsts[first].clone(),
                 lived,
                 hit,
             });
         }
         triggers.sort_unstable_by_key(|&(moment, bit)| (moment.at, bit));
-        let (triggers, places) = triggers.into_iter().unzip();
+        let (triggers, places): (Vec<Moment>, _) = triggers.into_iter().unzip();
         Self {
+            before_hour: before_hours(&triggers),
             rows,
             triggers,
             places,
+            firsts,
             words,
         }
-    }
-
-    /// The triggers of a pair within its life, among those of all pairs.
-    pub(super) fn lived(&self, place: usize) -> Range<usize> {
-        let row = &self.rows[place];
-        let first = row.words.start * 64;
-        first + row.link.life.part.start..first + row.link.life.part.end
     }
 
     /// The triggers at which something holds.
@@ -97,28 +111,37 @@ impl<'a> TriggerTable<'a> {
     }
 
     /// For each of the first states of an entity, of which it has `known`, the triggers at which it had been held long enough.
-    pub(super) fn held(&self, steps: &[Step], known: usize, states: usize) -> Vec<Bits> {
+    pub(super) fn held(&self, steps: &Steps, known: usize, states: usize) -> Vec<Bits> {
         let mut held = vec![vec![0; self.words]; states];
-        let mut next = 0;
-        for (place, step) in steps.iter().enumerate() {
+        let ends = steps.iter().skip(1).map(|step| step.at);
+        for (step, until) in steps.iter().zip(ends.chain([i64::MAX])) {
             let state = usize::from(step.state);
-            let until = steps.get(place + 1).map_or(i64::MAX, |step| step.at);
             let since = step.at + HELD;
             if state >= known.min(states) || until <= since {
                 continue;
             }
-            next += ahead(&self.triggers[next..], since);
-            let end = next + ahead(&self.triggers[next..], until);
-            for &bit in &self.places[next..end] {
-                set(&mut held[state], bit as usize);
+            let held = &mut held[state];
+            for &bit in &self.places[self.before(since)..self.before(until)] {
+                set(held, bit as usize);
             }
-            next = end;
         }
         held
     }
 
-    /// The last measurement before each trigger, by the trigger's bit.
-    pub(super) fn values(&self, samples: &[(i64, f32)]) -> Vec<Option<f32>> {
+    /// How many triggers come before an instant.
+    fn before(&self, at: i64) -> usize {
+        let Some(first) = self.triggers.first().filter(|first| first.at < at) else {
+            return 0;
+        };
+        let hour = ((at - first.at) / HOUR) as usize;
+        let Some([from, until]) = self.before_hour.get(hour..hour + 2) else {
+            return self.triggers.len();
+        };
+        from + self.triggers[*from..*until].partition_point(|trigger| trigger.at < at)
+    }
+
+    /// The last measurement before each trigger.
+    pub(super) fn values(&self, samples: &[(i64, f32)]) -> Measured {
         let mut values = vec![None; self.words * 64];
         let mut next = 0;
         for (&Moment { at, .. }, &bit) in self.triggers.iter().zip(&self.places) {
@@ -127,7 +150,20 @@ impl<'a> TriggerTable<'a> {
             }
             values[bit as usize] = samples[..next].last().map(|sample| sample.1);
         }
-        values
+        let mut measured = Measured {
+            values: Vec::with_capacity(self.triggers.len()),
+            of_first: Vec::with_capacity(self.firsts.len()),
+        };
+        for first in &self.firsts {
+            let bits = first.start * 64..first.end * 64;
+            let begin = measured.values.len();
+            let known = values[bits.clone()].iter().zip(bits);
+            let known = known.filter_map(|(value, bit)| Some(((*value)?, bit as u32)));
+            measured.values.extend(known);
+            measured.values[begin..].sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+            measured.of_first.push(begin..measured.values.len());
+        }
+        measured
     }
 
     /// The table of two by two of a pair.
@@ -142,16 +178,21 @@ impl<'a> TriggerTable<'a> {
         row.table(inside)
     }
 
-    /// The measurements at the triggers of a pair, from the lowest on, each with whether the trigger was followed.
-    pub(super) fn measured(&self, place: usize, values: &[Option<f32>]) -> Vec<(f32, bool)> {
-        let link = self.rows[place].link;
-        let values = &values[self.lived(place)];
-        let turns = values.iter().zip(link.lived());
-        let mut measured: Vec<(f32, bool)> = turns
-            .filter_map(|(value, turn)| Some(((*value)?, link.is_hit(turn))))
-            .collect();
-        measured.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
-        measured
+    /// The measurements at the triggers of a pair within its life, from the lowest on, each with whether the trigger was followed.
+    pub(super) fn measured(&self, place: usize, measured: &Measured) -> Vec<(f32, bool)> {
+        let row = &self.rows[place];
+        let first = row.words.start * 64;
+        let values = measured.values[measured.of_first[row.first].clone()].iter();
+        values
+            .map(|&(value, bit)| (value, bit as usize - first))
+            .filter(|&(_, bit)| is_set(&row.lived, bit))
+            .map(|(value, bit)| (value, is_set(&row.hit, bit)))
+            .collect()
+    }
+
+    /// How many triggers of a pair lie within its life.
+    pub(super) fn lived(&self, place: usize) -> usize {
+        self.rows[place].link.lived().len()
     }
 
     /// The table of two by two of a pair of which it is known how it goes while something holds.
@@ -168,20 +209,21 @@ impl Row<'_> {
     }
 }
 
-/// How many triggers come before an instant; the answer is looked for near the front.
-fn ahead(triggers: &[Moment], at: i64) -> usize {
-    let mut reach = 1;
-    while triggers
-        .get(reach - 1)
-        .is_some_and(|trigger| trigger.at < at)
-    {
-        reach *= 2;
+/// How many triggers come before each hour since the first one, and behind the last hour all.
+fn before_hours(triggers: &[Moment]) -> Vec<usize> {
+    let mut before = Vec::new();
+    for (place, trigger) in triggers.iter().enumerate() {
+        let hour = (trigger.at - triggers[0].at) / HOUR;
+        before.resize(hour as usize + 1, place);
     }
-    let known = reach / 2;
-    let near = &triggers[known..triggers.len().min(reach)];
-    known + near.partition_point(|trigger| trigger.at < at)
+    before.push(triggers.len());
+    before
 }
 
 fn set(bits: &mut [u64], place: usize) {
     bits[place / 64] |= 1 << (place % 64);
+}
+
+fn is_set(bits: &[u64], place: usize) -> bool {
+    bits[place / 64] & (1 << (place % 64)) != 0
 }
