@@ -19,8 +19,6 @@ use crate::{table, workspace};
 
 /// Days of the home that is repeated until there are events enough.
 const DAYS: i64 = 180;
-/// Rooms that it has beyond the usual ones: about 350 entities.
-const MORE_ROOMS: usize = 20;
 /// Changes of the night that is added.
 const NIGHT: usize = 20_000;
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -34,6 +32,9 @@ pub(crate) struct Options {
         default_value = "10000,100000,1000000,10000000"
     )]
     events: Vec<usize>,
+    /// Rooms of the home beyond the usual ones: with 20 it has about 350 entities, with 200 ten times as much happens on a day
+    #[arg(long, default_value_t = 20)]
+    more_rooms: usize,
     /// Changes of the home to which a night is added
     #[arg(long, default_value_t = 1_000_000)]
     before: usize,
@@ -56,7 +57,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         days: DAYS,
         hardness: 0.3,
         habits: true,
-        more_rooms: MORE_ROOMS,
+        more_rooms: options.more_rooms,
     });
     let registry = folder.path().join("registry.json");
     std::fs::write(&registry, home.registry.to_string())?;

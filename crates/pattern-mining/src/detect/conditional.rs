@@ -172,7 +172,7 @@ fn by_state(
         }
         let entity = of_entity[0].0;
         let facts = &evidence.facts[entity];
-        let held = table.held(&facts.steps, facts.states.len(), of_entity.len());
+        let held = table.held(&facts.steps, of_entity.len());
         for (place, link) in pairs.iter().enumerate() {
             let end = |series: usize| evidence.series[series].entity;
             if evidence.related(entity, end(link.from)) || evidence.related(entity, end(link.to)) {

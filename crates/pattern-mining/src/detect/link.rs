@@ -149,9 +149,12 @@ impl Rhythm {
 
     /// How many of the effect's moments on days of a kind come before a second of the day.
     fn before(&self, kind: usize, second: i32) -> usize {
-        let start = self.before[kind][(second / 60) as usize] as usize;
-        let of_minute = self.folded[kind][start..].iter();
-        start + of_minute.take_while(|&&other| other < second).count()
+        let before = &self.before[kind];
+        let start = before[(second / 60) as usize] as usize;
+        let end = before
+            .get((second / 60) as usize + 1)
+            .map_or(start, |&end| end as usize);
+        start + self.folded[kind][start..end].partition_point(|&other| other < second)
     }
 
     /// Times a second at this time of other days of the same kind; `today` is how many of them are of the same day.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::detect::link::Link;
-use crate::evidence::{Moment, Steps};
+use crate::evidence::{Moment, Step, Steps};
 
 use super::HELD;
 
@@ -110,22 +110,44 @@ impl<'a> TriggerTable<'a> {
         bits
     }
 
-    /// For each of the first states of an entity, of which it has `known`, the triggers at which it had been held long enough.
-    pub(super) fn held(&self, steps: &Steps, known: usize, states: usize) -> Vec<Bits> {
+    /// For each of the first `states` of an entity, the triggers at which it had been held long enough.
+    ///
+    /// Most things are in one state for most of the time, so what is written down of that one is where it was not held.
+    pub(super) fn held(&self, steps: &Steps, states: usize) -> Vec<Bits> {
+        let usual = usual(steps, states);
         let mut held = vec![vec![0; self.words]; states];
-        let ends = steps.iter().skip(1).map(|step| step.at);
-        for (step, until) in steps.iter().zip(ends.chain([i64::MAX])) {
-            let state = usize::from(step.state);
-            let since = step.at + HELD;
-            if state >= known.min(states) || until <= since {
-                continue;
-            }
-            let held = &mut held[state];
-            for &bit in &self.places[self.before(since)..self.before(until)] {
-                set(held, bit as usize);
+        let mut otherwise = vec![0; self.words];
+        let mut next = 0;
+        for (step, until) in with_ends(steps) {
+            let since = until.min(step.at + HELD);
+            next = self.walk(next, since, |bit| set(&mut otherwise, bit));
+            match held.get_mut(usize::from(step.state)) {
+                Some(_) if step.state == usual => next = next.max(self.before(until)),
+                Some(held) => {
+                    next = self.walk(next, until, |bit| {
+                        set(held, bit);
+                        set(&mut otherwise, bit);
+                    });
+                }
+                None => next = self.walk(next, until, |bit| set(&mut otherwise, bit)),
             }
         }
+        self.walk(next, i64::MAX, |bit| set(&mut otherwise, bit));
+        if let Some(held) = held.get_mut(usize::from(usual)) {
+            *held = otherwise.iter().map(|otherwise| !otherwise).collect();
+        }
         held
+    }
+
+    /// Shows the bits of the triggers from a place on that come before an instant; the place of the first that does not.
+    fn walk(&self, from: usize, until: i64, mut see: impl FnMut(usize)) -> usize {
+        let triggers = self.triggers[from..].iter().zip(&self.places[from..]);
+        let mut place = from;
+        for (_, &bit) in triggers.take_while(|(trigger, _)| trigger.at < until) {
+            see(bit as usize);
+            place += 1;
+        }
+        place
     }
 
     /// How many triggers come before an instant.
@@ -207,6 +229,27 @@ impl Row<'_> {
         let all = (self.link.hits, self.link.lived().len() as u32);
         (inside, (all.0 - inside.0, all.1 - inside.1))
     }
+}
+
+/// The steps, each with the instant of the next.
+fn with_ends(steps: &Steps) -> impl Iterator<Item = (Step, i64)> {
+    let ends = steps.iter().skip(1).map(|step| step.at);
+    steps.iter().zip(ends.chain([i64::MAX]))
+}
+
+/// The one of the first states that was held for most of the time until the last step.
+fn usual(steps: &Steps, states: usize) -> u16 {
+    let mut time = vec![0; states];
+    let last = steps.iter().last().map_or(0, |step| step.at);
+    for (step, until) in with_ends(steps) {
+        if let Some(time) = time.get_mut(usize::from(step.state)) {
+            *time += until.min(last) - step.at;
+        }
+    }
+    let states = (0..).zip(time);
+    states
+        .max_by_key(|&(_, time)| time)
+        .map_or(u16::MAX, |(state, _)| state)
 }
 
 /// How many triggers come before each hour since the first one, and behind the last hour all.
