@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use candle_transformers::models::bert::{BertModel, Config, HiddenAct};
+use serde::Deserialize;
 
 use crate::batch::{Batch, batches};
+use crate::bert::{self, Bert};
 use crate::file::ModelFile;
 use crate::tokens::{Pieces, VOCABULARY};
 use crate::{DIMENSION, Embedding, Error, weights};
@@ -17,7 +18,7 @@ const CHUNK: usize = 1024;
 /// Turns texts into [`Embedding`]s. Holds 107 MB of memory, most of it the weights; may be shared by threads.
 pub struct SentenceEncoder {
     pieces: Pieces,
-    model: BertModel,
+    model: Bert,
 }
 
 impl SentenceEncoder {
@@ -27,10 +28,10 @@ impl SentenceEncoder {
     /// # Errors
     /// Names the first file that is missing, damaged, or of another model.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let config = config(&ModelFile::new(folder, "config.json"))?;
+        check(&ModelFile::new(folder, "config.json"))?;
         let pieces = Pieces::open(folder)?;
         let file = ModelFile::new(folder, "model.safetensors");
-        let model = BertModel::load(weights::open(&file)?, &config)
+        let model = Bert::load(&weights::open(&file)?)
             .map_err(|error| file.damaged(&without_backtrace(&error)))?;
         let encoder = Self { pieces, model };
         // Numbers that are no numbers are found now, and not by the first question.
@@ -70,15 +71,31 @@ impl SentenceEncoder {
     /// For each text the sum of the vectors of its pieces. It points where their mean does.
     fn sums(&self, batch: &Batch<'_>) -> candle_core::Result<Vec<Vec<f32>>> {
         let (pieces, mask) = batch.tensors()?;
-        let kinds = pieces.zeros_like()?;
-        let vectors = self.model.forward(&pieces, &kinds, Some(&mask))?;
+        let vectors = self.model.vectors(&pieces, &mask)?;
         let mask = mask.to_dtype(vectors.dtype())?.unsqueeze(1)?;
         mask.matmul(&vectors)?.squeeze(1)?.to_vec2()
     }
 }
 
-/// What `config.json` says of the model's shape, which must be that of all-MiniLM-L6-v2.
-fn config(file: &ModelFile) -> Result<Config, Error> {
+/// What `config.json` says of the model's shape.
+#[derive(Deserialize, PartialEq)]
+struct Config {
+    vocab_size: usize,
+    hidden_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    intermediate_size: usize,
+    hidden_act: String,
+    max_position_embeddings: usize,
+    type_vocab_size: usize,
+    layer_norm_eps: f64,
+    pad_token_id: usize,
+    model_type: Option<String>,
+    position_embedding_type: Option<String>,
+}
+
+/// Whether the model has the shape of all-MiniLM-L6-v2.
+fn check(file: &ModelFile) -> Result<(), Error> {
     let bytes = file.read(LARGEST_CONFIG)?;
     let is_json = serde_json::from_slice::<serde_json::Value>(&bytes).map_err(|e| file.damaged(&e));
     is_json?;
@@ -86,23 +103,30 @@ fn config(file: &ModelFile) -> Result<Config, Error> {
     let expected = Config {
         vocab_size: VOCABULARY,
         hidden_size: DIMENSION,
-        num_hidden_layers: 6,
-        num_attention_heads: 12,
-        intermediate_size: 1536,
-        hidden_act: HiddenAct::Gelu,
-        max_position_embeddings: 512,
-        type_vocab_size: 2,
+        num_hidden_layers: bert::LAYERS,
+        num_attention_heads: bert::HEADS,
+        intermediate_size: bert::INNER,
+        hidden_act: "gelu".to_owned(),
+        max_position_embeddings: bert::PLACES,
+        type_vocab_size: bert::KINDS,
+        layer_norm_eps: bert::EPSILON,
         pad_token_id: 0,
-        layer_norm_eps: 1e-12,
         model_type: Some("bert".to_owned()),
-        ..config.clone()
+        // Older files do not say it.
+        position_embedding_type: config
+            .position_embedding_type
+            .as_ref()
+            .map(|_| "absolute".to_owned()),
     };
     if config == expected {
-        return Ok(config);
+        return Ok(());
     }
     Err(file.other_model(&format!(
-        "{} layers of {} numbers over {} pieces of words, instead of 6 of {DIMENSION} over {VOCABULARY}, or another arithmetic",
-        config.num_hidden_layers, config.hidden_size, config.vocab_size
+        "{} layers of {} numbers over {} pieces of words, instead of {} of {DIMENSION} over {VOCABULARY}, or another arithmetic",
+        config.num_hidden_layers,
+        config.hidden_size,
+        config.vocab_size,
+        bert::LAYERS
     )))
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod bert;
 mod embedding;
 mod encoder;
 mod error;
