@@ -1,11 +1,13 @@
 //! `cargo xtask eval`: how good the miner is, on homes whose habits are known.
 //!
 //! Homes are made from seeds by `home_simulator::planted`, at several hardness levels, with habits and without; homes of a folder
-//! (`home-*/events.jsonl.xz`, `registry.json`, `truth.json`) are mined too. Even seeds may be looked at while the miner is changed;
+//! (`home-*/events.jsonl.xz`, `registry.json`, `truth.json`) are mined too, and real logs in it (`logs/*.jsonl.xz`) with copies in which
+//! nothing can be true. Even seeds may be looked at while the miner is changed;
 //! the floors below are checked on odd ones.
 
 mod hints;
 mod homes;
+mod logs;
 mod score;
 
 use std::path::PathBuf;
@@ -18,7 +20,7 @@ use home_simulator::planted::{self, Wanted};
 use self::hints::Hints;
 use self::homes::Mined;
 use self::score::{KINDS, Tally};
-use crate::table;
+use crate::{table, workspace};
 
 /// Days of a made home.
 const DAYS: i64 = 60;
@@ -44,7 +46,7 @@ pub(crate) struct Options {
     /// Homes without any habit
     #[arg(long, default_value_t = 20)]
     nulls: u64,
-    /// Folder with homes that others made
+    /// Folder with homes that others made, and logs of real ones [default: ../shared/eval beside the checkout, where it is]
     #[arg(long)]
     homes: Option<PathBuf>,
     #[command(flatten)]
@@ -85,7 +87,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             all.add(&tally);
         }
     }
-    if let Some(folder) = &options.homes {
+    let beside = workspace::root().join("../shared/eval");
+    let beside = beside.is_dir().then_some(beside);
+    let folder = options.homes.clone().or(beside);
+    if let Some(folder) = &folder {
         for (name, mined) in homes::of_folder(folder)? {
             let mut tally = Tally::default();
             tally.judge(
@@ -111,6 +116,17 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         ],
         &rows,
     );
+    if let Some(folder) = &folder {
+        let header = [
+            "real log",
+            "changes",
+            "days",
+            "told",
+            "without company",
+            "without hours",
+        ];
+        table::print(&header, &logs::of_folder(folder)?);
+    }
     let mut nulls = Tally::default();
     let mined = on_threads(options.first, options.nulls, options.step, |seed| {
         made(&hints, seed, 0.3, false)

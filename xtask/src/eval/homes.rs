@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use home_simulator::planted::PlantedHome;
 use pattern_mining::pattern::Pattern;
 use pattern_mining::{Registry, Settings, Timeline, line, mine};
@@ -27,7 +27,8 @@ impl Mined {
     }
 }
 
-fn found(
+/// What is told of changes, one JSON object a line.
+pub(super) fn found(
     zone: &str,
     registry: &Value,
     lines: impl Iterator<Item = Vec<u8>>,
@@ -80,14 +81,8 @@ fn of_files(folder: &Path) -> anyhow::Result<Mined> {
         .as_str()
         .context("the registry names no time zone")?
         .to_owned();
-    let unpacked = Command::new("xz")
-        .args(["-dc"])
-        .arg(folder.join("events.jsonl.xz"))
-        .stderr(Stdio::inherit())
-        .output()
-        .context("xz is needed to read the events")?;
-    let lines = unpacked
-        .stdout
+    let events = unpacked(&folder.join("events.jsonl.xz"))?;
+    let lines = events
         .split(|&byte| byte == b'\n')
         .filter(|line| !line.is_empty());
     let patterns = found(&zone, &registry, lines.map(<[u8]>::to_vec))?;
@@ -95,4 +90,16 @@ fn of_files(folder: &Path) -> anyhow::Result<Mined> {
         truth: read("truth.json")?,
         patterns,
     })
+}
+
+/// What is in an `.xz`.
+pub(super) fn unpacked(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let unpacked = Command::new("xz")
+        .arg("-dc")
+        .arg(path)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("xz is needed to read the events")?;
+    ensure!(unpacked.status.success(), "{} is no .xz", path.display());
+    Ok(unpacked.stdout)
 }

@@ -3,5 +3,6 @@
 mod home;
 mod nights;
 mod nothing;
+mod odd;
 mod planted;
 mod today;
