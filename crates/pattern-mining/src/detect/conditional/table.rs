@@ -155,7 +155,7 @@ impl<'a> TriggerTable<'a> {
         let Some(first) = self.triggers.first().filter(|first| first.at < at) else {
             return 0;
         };
-        let hour = ((at - first.at) / HOUR) as usize;
+        let hour = (at.saturating_sub(first.at) / HOUR) as usize;
         let Some([from, until]) = self.before_hour.get(hour..hour + 2) else {
             return self.triggers.len();
         };
