@@ -26,6 +26,8 @@ const SET_STATE: &str = "INSERT INTO mqtt_states (topic, family, payload, versio
      ON CONFLICT (topic) DO UPDATE SET family = excluded.family, payload = excluded.payload, \
      version = mqtt_states.version + 1, told = FALSE";
 const STATE_ARRIVED: &str = "UPDATE mqtt_states SET told = TRUE WHERE topic = $1 AND version = $2";
+// With a new version, so that the receipt of what is on its way does not count as this one's.
+const TELL_AGAIN: &str = "UPDATE mqtt_states SET told = FALSE, version = version + 1";
 const CLEARED: &str = "DELETE FROM mqtt_states WHERE topic = $1 AND version = $2 AND payload = ''";
 const MARK_TOLD: &str =
     "UPDATE patterns SET told_at = $2 WHERE pattern_key = $1 AND told_at IS NULL";
@@ -229,9 +231,7 @@ impl Store {
     /// Lets every retained message wait again: a broker, or a home, that has just come may have none of them.
     pub async fn tell_states_again(&self) -> Result<(), StoreFailure> {
         let mut transaction = self.database.write().await?;
-        transaction
-            .execute("UPDATE mqtt_states SET told = FALSE")
-            .await?;
+        transaction.execute(TELL_AGAIN).await?;
         transaction.commit().await?;
         self.signals.posted.notify_one();
         Ok(())

@@ -182,33 +182,24 @@ async fn a_home_that_has_just_started_is_told_everything_again() {
     let service = house.service(&[("MQTT_BROKER", &broker.address())]).await;
     mqtt_is(&service, "connected").await;
     let subscriber = Subscriber::start(&broker, "#").await.unwrap();
-    let told = async |times: usize| {
-        eventually("the configuration", SOON, async || {
-            let messages = subscriber.messages();
-            let configs = messages
-                .iter()
-                .filter(|m| m.topic.ends_with("/homeiq/config"));
-            (configs.count() >= times).then_some(())
-        })
-        .await
-        .unwrap();
-    };
-    told(1).await;
+    let is_config = |m: &Message| m.topic.ends_with("/homeiq/config");
+    let is_state = |m: &Message| m.topic == "homeiq/notify";
+    // What the broker keeps comes to a new subscriber in any order.
+    eventually("the configuration and a state", SOON, async || {
+        let messages = subscriber.messages();
+        let both = messages.iter().any(is_config) && messages.iter().any(is_state);
+        both.then_some(())
+    })
+    .await
+    .unwrap();
+    let before = subscriber.messages().len();
     publish(&broker, "homeassistant/status", "online", false)
         .await
         .unwrap();
-    told(2).await;
-    let last = subscriber
-        .messages()
-        .iter()
-        .rposition(|m| m.topic.ends_with("/config"));
-    eventually("the states after it", SOON, async || {
+    eventually("the configuration and then the state", SOON, async || {
         let messages = subscriber.messages();
-        let after = &messages[last.unwrap()..];
-        after
-            .iter()
-            .any(|m| m.topic == "homeiq/notify")
-            .then_some(())
+        let config = before + messages[before..].iter().position(is_config)?;
+        messages[config..].iter().any(is_state).then_some(())
     })
     .await
     .unwrap();
