@@ -77,20 +77,19 @@ impl Conditions {
 
 /// The conditions under which pairs hold, in the order of the pairs; most have none.
 pub fn split(evidence: &Evidence, links: &[Link], conditions: &Conditions) -> Vec<Finding> {
-    let worth: Vec<&Link> = links.iter().filter(|link| is_worth_it(link)).collect();
-    let table = TriggerTable::new(&worth);
+    let pairs: Vec<&Link> = links.iter().filter(|link| is_worth_it(link)).collect();
+    let search = Search {
+        evidence,
+        conditions,
+        table: TriggerTable::new(&pairs),
+        pairs: &pairs,
+    };
     let (by_state, (by_calendar, by_number)) = both(
-        || by_state(evidence, &worth, conditions, &table),
-        || {
-            let by_number = by_number(evidence, conditions, &table, worth.len());
-            (
-                by_calendar(evidence, conditions, &table, worth.len()),
-                by_number,
-            )
-        },
+        || search.by_state(),
+        || (search.by_calendar(), search.by_number()),
     );
     let best = by_calendar.or(by_state).or(by_number);
-    let found = worth.iter().zip(best.of_pair);
+    let found = pairs.iter().zip(best.of_pair);
     found
         .filter_map(|(link, best)| {
             let (p_value, which) = best?;
@@ -107,13 +106,6 @@ struct Best {
 }
 
 impl Best {
-    fn new(conditions: &Conditions, pairs: usize) -> Self {
-        Self {
-            tried: conditions.len() as f64,
-            of_pair: vec![None; pairs],
-        }
-    }
-
     fn consider(&mut self, place: usize, which: Which, table: Table) {
         if is_clear(table) {
             let p_value = fisher_greater(table.0, table.1) * self.tried;
@@ -137,75 +129,80 @@ fn keep_better(best: &mut Option<(f64, Which)>, other: Option<(f64, Which)>) {
     }
 }
 
-/// By dark or light, weekday or weekend.
-fn by_calendar(
-    evidence: &Evidence,
-    conditions: &Conditions,
-    table: &TriggerTable<'_>,
-    pairs: usize,
-) -> Best {
-    let mut best = Best::new(conditions, pairs);
-    let dark = table.bits(|at| evidence.place.is_dark(at.at));
-    let weekday = table.bits(|at| DaySet::WEEKDAY.contains(at.day()));
-    for place in 0..pairs {
-        let by_sun = table.count(place, &dark);
-        let by_day = table.count(place, &weekday);
-        best.consider(place, Which::Dark(false), (by_sun.1, by_sun.0));
-        best.consider(place, Which::Weekday(false), (by_day.1, by_day.0));
-        best.consider(place, Which::Dark(true), by_sun);
-        best.consider(place, Which::Weekday(true), by_day);
-    }
-    best
+/// What is looked through for conditions.
+struct Search<'a> {
+    evidence: &'a Evidence,
+    conditions: &'a Conditions,
+    table: TriggerTable<'a>,
+    pairs: &'a [&'a Link],
 }
 
-/// By the states of other things.
-fn by_state(
-    evidence: &Evidence,
-    pairs: &[&Link],
-    conditions: &Conditions,
-    table: &TriggerTable<'_>,
-) -> Best {
-    let mut best = Best::new(conditions, pairs.len());
-    for of_entity in conditions.states.chunk_by(|one, other| one.0 == other.0) {
-        if evidence.stop.is_said() {
-            break;
-        }
-        let entity = of_entity[0].0;
-        let facts = &evidence.facts[entity];
-        let held = table.held(&facts.steps, of_entity.len());
-        for (place, link) in pairs.iter().enumerate() {
-            let end = |series: usize| evidence.series[series].entity;
-            if evidence.related(entity, end(link.from)) || evidence.related(entity, end(link.to)) {
-                continue;
-            }
-            for (&(_, state), held) in of_entity.iter().zip(&held) {
-                best.consider(place, Which::State(entity, state), table.count(place, held));
-            }
+impl Search<'_> {
+    /// None yet.
+    fn best(&self) -> Best {
+        Best {
+            tried: self.conditions.len() as f64,
+            of_pair: vec![None; self.pairs.len()],
         }
     }
-    best
-}
 
-/// By thresholds of measurements.
-fn by_number(
-    evidence: &Evidence,
-    conditions: &Conditions,
-    table: &TriggerTable<'_>,
-    pairs: usize,
-) -> Best {
-    let mut best = Best::new(conditions, pairs);
-    for &entity in &conditions.numbers {
-        if evidence.stop.is_said() {
-            break;
+    /// By dark or light, weekday or weekend.
+    fn by_calendar(&self) -> Best {
+        let (mut best, table) = (self.best(), &self.table);
+        let dark = table.bits(|at| self.evidence.place.is_dark(at.at));
+        let weekday = table.bits(|at| DaySet::WEEKDAY.contains(at.day()));
+        for place in 0..self.pairs.len() {
+            let by_sun = table.count(place, &dark);
+            let by_day = table.count(place, &weekday);
+            best.consider(place, Which::Dark(false), (by_sun.1, by_sun.0));
+            best.consider(place, Which::Weekday(false), (by_day.1, by_day.0));
+            best.consider(place, Which::Dark(true), by_sun);
+            best.consider(place, Which::Weekday(true), by_day);
         }
-        let values = table.values(&evidence.facts[entity].samples);
-        for place in 0..pairs {
-            each_threshold(table, place, &values, |threshold, above, table| {
-                best.consider(place, Which::Number(entity, threshold, above), table);
-            });
-        }
+        best
     }
-    best
+
+    /// By the states of other things.
+    fn by_state(&self) -> Best {
+        let (mut best, evidence) = (self.best(), self.evidence);
+        let states = &self.conditions.states;
+        for of_entity in states.chunk_by(|one, other| one.0 == other.0) {
+            if evidence.stop.is_said() {
+                break;
+            }
+            let entity = of_entity[0].0;
+            let steps = &evidence.facts[entity].steps;
+            let held = self.table.held(steps, of_entity.len());
+            let related = |series: usize| evidence.related(entity, evidence.series[series].entity);
+            for (place, link) in self.pairs.iter().enumerate() {
+                if related(link.from) || related(link.to) {
+                    continue;
+                }
+                for (&(_, state), held) in of_entity.iter().zip(&held) {
+                    let table = self.table.count(place, held);
+                    best.consider(place, Which::State(entity, state), table);
+                }
+            }
+        }
+        best
+    }
+
+    /// By thresholds of measurements.
+    fn by_number(&self) -> Best {
+        let mut best = self.best();
+        for &entity in &self.conditions.numbers {
+            if self.evidence.stop.is_said() {
+                break;
+            }
+            let values = self.table.values(&self.evidence.facts[entity].samples);
+            for place in 0..self.pairs.len() {
+                each_threshold(&self.table, place, &values, |threshold, above, table| {
+                    best.consider(place, Which::Number(entity, threshold, above), table);
+                });
+            }
+        }
+        best
+    }
 }
 
 fn is_worth_it(link: &Link) -> bool {
