@@ -37,3 +37,5 @@ pub mod signals;
 pub mod telemetry;
 #[cfg(feature = "service")]
 pub mod tls;
+#[cfg(feature = "service")]
+pub mod whole_file;

@@ -6,6 +6,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::env::Secret;
+use crate::whole_file::{self, Readers};
 
 /// Random bytes of a secret that we make; it is written as twice as many hex digits.
 const RANDOM_BYTES: usize = 32;
@@ -67,16 +68,9 @@ fn write(path: &Path, secret: &SecretString) -> std::io::Result<()> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder)?;
     }
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&partial)?;
-    writeln!(file, "{}", secret.expose_secret())?;
-    file.sync_all()?;
-    std::fs::rename(&partial, path)
+    whole_file::replace(path, Readers::Owner, |file| {
+        writeln!(file, "{}", secret.expose_secret())
+    })
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 //!
 //! Losing it costs time and nothing else: data-api knows every row that it has.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use common::whole_file::{self, Readers};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::ImportFailed;
@@ -70,9 +72,8 @@ impl State {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder)?;
             }
-            let new = path.with_extension("new");
-            std::fs::write(&new, serde_json::to_vec(self)?)?;
-            std::fs::rename(&new, path)
+            let text = serde_json::to_vec(self)?;
+            whole_file::replace(path, Readers::Usual, |file| file.write_all(&text))
         };
         write().map_err(|error| ImportFailed::StateFile {
             path: path.to_owned(),

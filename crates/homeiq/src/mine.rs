@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use common::lifecycle::Failure;
+use common::whole_file::{self, Readers};
 use jiff::tz::TimeZone;
 use pattern_mining::sun::Place;
 use pattern_mining::{Registry, Settings, Timeline, mine};
@@ -130,17 +131,14 @@ fn read_registry(path: &Path) -> Result<Registry, Failure> {
 
 fn write(
     path: &Path,
-    content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+    content: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<()>,
 ) -> Result<(), Failure> {
-    // Written beside and moved into place: an interrupted run leaves the old file whole.
-    let beside = path.with_extension("part");
-    let written = || {
-        let mut file = BufWriter::with_capacity(BUFFER, File::create(&beside)?);
+    let written = whole_file::replace(path, Readers::Usual, |file| {
+        let mut file = BufWriter::with_capacity(BUFFER, file);
         content(&mut file)?;
-        file.into_inner()?.sync_all()?;
-        std::fs::rename(&beside, path)
-    };
-    written().map_err(|error| told(path, &error))
+        file.flush()
+    });
+    written.map_err(|error| told(path, &error))
 }
 
 fn told(path: &Path, error: &dyn std::fmt::Display) -> Failure {

@@ -8,15 +8,6 @@ pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
     Some(common::disk::of(there.unwrap_or(Path::new(".")))?.free_bytes)
 }
 
-/// Makes names that were given or taken in a folder outlive a loss of power.
-pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    // Elsewhere a folder cannot be opened; the system orders it by itself.
-    if cfg!(unix) {
-        std::fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;

@@ -3,10 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use common::whole_file::sync_folder;
 use models::{Cache, Model, ModelFile};
 use tokio::fs::File;
-
-use crate::disk;
 
 /// What has come of a file, and which version of it that is.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ impl Partial {
         if let Some(folder) = place.parent() {
             std::fs::create_dir_all(folder)?;
             std::fs::rename(&self.bytes, place)?;
-            disk::sync_folder(folder)?;
+            sync_folder(folder)?;
         }
         drop(std::fs::remove_file(&self.tag));
         if let Some(folder) = self.bytes.parent() {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::Write as _;
 
+use common::whole_file::{self, Readers};
 use models::{Cache, Lock, Model, ModelFile, UnknownModel};
 
 use crate::failure::bytes;
@@ -194,13 +195,6 @@ fn note(cache: &Cache, model: &Model) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whole or not at all.
 fn write(path: &std::path::Path, text: &str) -> std::io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".partial");
-    let mut file = std::fs::File::create(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    path.parent().map_or(Ok(()), disk::sync_folder)
+    whole_file::replace(path, Readers::Usual, |file| file.write_all(text.as_bytes()))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use common::api::backup::Backup;
 use common::instant::UtcMicros;
+use common::whole_file::sync_folder;
 use sha2::{Digest, Sha256};
 
 use super::NoBackup;
@@ -92,8 +93,8 @@ pub(super) fn finish(
         .and_then(|()| std::fs::rename(partial, target))
         .map_err(failed(target))?;
     // The name is on disk when the folder is.
-    if let Some(folder) = target.parent().and_then(|folder| File::open(folder).ok()) {
-        folder.sync_all().ok();
+    if let Some(folder) = target.parent() {
+        sync_folder(folder).ok();
     }
     Ok(backup)
 }

@@ -90,6 +90,11 @@ fn open(path: &Path) -> std::io::Result<Box<dyn BufRead>> {
     let unpacked: Box<dyn Read> = match start {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(input)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(input)?),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            return Err(std::io::Error::other(
+                "packed with xz, which is not read here; unpack it: xz -dc FILE | homeiq mine - …",
+            ));
+        }
         _ => return Ok(Box::new(input)),
     };
     Ok(Box::new(BufReader::with_capacity(BUFFER, unpacked)))

@@ -92,6 +92,7 @@ fn what_cannot_be_mined_is_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("events.jsonl"), lines(6)).unwrap();
     std::fs::write(folder.path().join("other.jsonl"), "hello\nworld\n").unwrap();
+    std::fs::write(folder.path().join("packed.xz"), b"\xfd7zXZ\0\0\x04").unwrap();
     for (arguments, wanted) in [
         (
             &["missing.jsonl", "--timezone", "UTC"][..],
@@ -102,6 +103,7 @@ fn what_cannot_be_mined_is_told_in_one_line() {
             &["events.jsonl", "--timezone", "Europe/Nowhere"],
             "not a time zone",
         ),
+        (&["packed.xz", "--timezone", "UTC"], "xz -dc FILE"),
         (&["other.jsonl", "--timezone", "UTC"], "none of its 2 lines"),
         (
             &[
