@@ -35,7 +35,7 @@ struct Cli {
     /// What is known of the entities: `{"entities": [{"entity_id", "device_id"?, "area"?, "device_class"?, "members"?}]}`
     #[arg(long, value_name = "FILE")]
     registry: Option<PathBuf>,
-    /// Write the patterns as JSON to this file (`-` for standard output)
+    /// Write the patterns as JSON to this file in place of the sentences (`-` for standard output)
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Keep what later runs need in this file, and start from it when it is there: then EVENTS has the new changes only
@@ -57,6 +57,7 @@ pub(crate) fn command() -> clap::Command {
 /// Mines the file; what it returns is printed.
 pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
     let cli = Cli::from_arg_matches(arguments)?;
+    refuse_to_overwrite(&cli)?;
     let registry = match &cli.registry {
         Some(path) => read_registry(path)?,
         None => Registry::default(),
@@ -71,6 +72,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
         silenced: cli.silence.clone(),
         ..Settings::default()
     };
+    let notes = notes(&cli, &registry, &timeline);
     let (outcome, kept) = std::thread::scope(|scope| {
         let keep = |path| write(path, |file| timeline.write(file));
         let keeping = cli.memory.as_deref();
@@ -92,10 +94,57 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
             let mut text = serde_json::to_vec_pretty(&outcome.patterns)?;
             text.push(b'\n');
             write(path, |file| file.write_all(&text))?;
-            Ok(bars::summary(&outcome, &read))
+            Ok(bars::summary(&outcome, &read, &notes))
         }
-        None => Ok(bars::list(&outcome, &read)),
+        None => Ok(bars::list(&outcome, &read, &notes)),
     }
+}
+
+/// Two files of the command must not be one: the one that is written last would be all that is left.
+fn refuse_to_overwrite(cli: &Cli) -> Result<(), Failure> {
+    let same = |one: &Path, other: &Path| {
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        one.as_os_str() != "-" && whole(one) == whole(other)
+    };
+    let read = [Some(&cli.events), cli.registry.as_ref()];
+    for written in [&cli.json, &cli.memory].into_iter().flatten() {
+        let is_file = std::fs::metadata(written).map_or(true, |known| known.is_file());
+        if is_file && read.iter().flatten().any(|read| same(read, written)) {
+            return Err(format!(
+                "{} is read, and would be overwritten: name another file to write to",
+                written.display()
+            )
+            .into());
+        }
+    }
+    match (&cli.json, &cli.memory) {
+        (Some(json), Some(memory)) if same(json, memory) => Err(format!(
+            "{}: the patterns and the memory cannot be in one file",
+            json.display()
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// What was said that had no effect.
+fn notes(cli: &Cli, registry: &Registry, timeline: &Timeline) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(path) = cli
+        .registry
+        .as_ref()
+        .filter(|_| registry.entities.is_empty())
+    {
+        notes.push(format!(
+            "{} has no \"entities\", so that nothing is known of areas, devices and groups.",
+            path.display()
+        ));
+    }
+    let unknown = cli.silence.iter().filter(|word| !timeline.names(word));
+    notes.extend(
+        unknown.map(|word| format!("--silence {word}: no entity, area or domain is called that.")),
+    );
+    notes
 }
 
 /// The timeline to add to: the remembered one, or a new one in the home's zone.

@@ -2,15 +2,18 @@
 
 use common::instant::UtcMicros;
 
+use crate::detect::time_of_day::Frame;
 use crate::evidence::{Evidence, Moment};
-use crate::finding::Finding;
-use crate::pattern::{Backtest, Kind};
+use crate::finding::{ClockTime, Finding};
+use crate::pattern::{Backtest, Kind, Status};
 use crate::score::quartiles;
 
 /// Part of its life on which a pattern is learned.
 const LEARNED: f64 = 0.6;
 /// Fewest times on each side of the cut.
 const MIN_TIMES: usize = 3;
+/// Latest times before the cut that say where a habit that moves is then.
+const LATEST: usize = 6;
 /// An action at a time of the day is right when people do it within this many minutes, or within the tested window.
 const RIGHT_MINUTES: i64 = 20;
 
@@ -29,11 +32,11 @@ pub fn replay(finding: &Finding, evidence: &Evidence) -> Option<Backtest> {
         return None;
     }
     let (first, rest) = due.split_at(cut);
-    let (right, early) = match finding.kind {
-        Kind::TimeOfDay | Kind::Routine if finding.clock.is_some() => {
-            by_clock(finding, first, rest, evidence)
+    let (right, early) = match (finding.kind, finding.clock) {
+        (Kind::TimeOfDay | Kind::Routine, Some(clock)) => {
+            by_clock(finding, clock, first, rest, evidence)
         }
-        Kind::Duration => by_length(finding, first, rest, evidence),
+        (Kind::Duration, _) => by_length(finding, first, rest, evidence),
         _ => by_trigger(finding, rest, evidence),
     };
     let fired = rest.len() as u32;
@@ -49,38 +52,44 @@ pub fn replay(finding: &Finding, evidence: &Evidence) -> Option<Backtest> {
     })
 }
 
-/// Acts at the middle of the first part's times.
+/// Acts at the middle of the times that were known at the cut: on the clock, or as far from the sun's moment as they were. An automation
+/// has no drift, so for a habit that moves it is the middle of the latest times.
 fn by_clock(
     finding: &Finding,
+    clock: ClockTime,
     first: &[(i64, bool)],
     rest: &[(i64, bool)],
     evidence: &Evidence,
 ) -> (u32, Vec<f64>) {
-    let clock = finding
-        .clock
-        .map_or((0, RIGHT_MINUTES), |clock| (clock.minute, clock.half_width));
-    let frame = finding.clock.map(|clock| clock.frame);
-    // Minutes from the told one, so that midnight does not matter; with the sun or a drift the automation follows it too.
-    let follows = frame.is_some_and(|frame| frame != crate::detect::time_of_day::Frame::Clock);
-    let off = |at: i64| {
-        let minute = evidence.moment(at).of_day();
-        ((minute - clock.0 + 720).rem_euclid(1440) - 720) as f64
-    };
-    let mut learned: Vec<f64> = first
-        .iter()
-        .filter(|(_, hit)| *hit)
-        .map(|&(at, _)| off(at))
-        .collect();
-    let acts = if follows {
-        0.0
+    let follows = if matches!(clock.frame, Frame::Sun(_)) {
+        clock.frame
     } else {
-        quartiles(&mut learned).1
+        Frame::Clock
     };
-    let allowed = RIGHT_MINUTES.max(clock.1) as f64;
-    let early: Vec<f64> = rest
+    // Minutes from the told one, so that midnight does not matter.
+    let off = |&at: &i64| {
+        let moment = evidence.moment(at);
+        let index = evidence.days.index(moment.day());
+        let ahead = index.and_then(|index| follows.ahead(evidence, index));
+        let minute = moment.of_day() - clock.minute - ahead.unwrap_or(0);
+        ((minute + 720).rem_euclid(1440) - 720) as f64
+    };
+    let hits = |part: &[(i64, bool)]| -> Vec<i64> {
+        let hits = part.iter().filter(|(_, hit)| *hit);
+        hits.map(|&(at, _)| at).collect()
+    };
+    let learned = hits(first);
+    let latest = if finding.status == Status::Drifting {
+        learned.len().saturating_sub(LATEST)
+    } else {
+        0
+    };
+    let mut learned: Vec<f64> = learned[latest..].iter().map(off).collect();
+    let acts = quartiles(&mut learned).1;
+    let allowed = RIGHT_MINUTES.max(clock.half_width) as f64;
+    let early: Vec<f64> = hits(rest)
         .iter()
-        .filter(|(_, hit)| *hit)
-        .map(|&(at, _)| off(at) - acts)
+        .map(|at| off(at) - acts)
         .filter(|off| off.abs() <= allowed)
         .map(|minutes| minutes * 60.0)
         .collect();

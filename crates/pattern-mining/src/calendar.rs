@@ -12,6 +12,9 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// Below this median of changes a day, an empty day says nothing: a quiet home cannot be told from a missing day.
 const BUSY_ENOUGH: usize = 20;
+/// So many days in a row without any change, before there are changes again, are no quiet life: there was no home yet, or nothing that
+/// wrote it down. One change with a wrong clock, years before the others, would otherwise make hundreds of days on which nothing happened.
+const GAP_DAYS: usize = 14;
 /// A day with less than this part of the median day's changes was missing, or the people were away.
 const QUIET_PART: usize = 5;
 
@@ -87,6 +90,17 @@ impl LocalClock {
     }
 }
 
+/// For each day, whether it lies in no long stretch of days without any change.
+fn without_long_gaps(changes_by_day: &[usize]) -> Vec<bool> {
+    let mut there = Vec::with_capacity(changes_by_day.len());
+    for run in changes_by_day.chunk_by(|&one, &next| (one == 0) == (next == 0)) {
+        let behind = there.len() + run.len();
+        let lasts = behind == changes_by_day.len();
+        there.resize(behind, run[0] > 0 || run.len() < GAP_DAYS || lasts);
+    }
+    there
+}
+
 /// The local days that a set of changes covers.
 #[derive(Debug, Clone)]
 pub struct Days {
@@ -109,12 +123,19 @@ impl Days {
         let gaps = clock.gaps(first_micros, last_micros);
         let first_minute = clock.local_minute(first_micros);
         let last_minute = clock.local_minute(last_micros);
-        let mut sorted = changes_by_day.to_vec();
+        let there = without_long_gaps(changes_by_day);
+        let mut sorted: Vec<usize> = changes_by_day
+            .iter()
+            .zip(&there)
+            .filter_map(|(&changes, &there)| there.then_some(changes))
+            .collect();
         sorted.sort_unstable();
         let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
+        let is_lived = |changes: usize| median < BUSY_ENOUGH || changes * QUIET_PART >= median;
         let lived_in = changes_by_day
             .iter()
-            .map(|&changes| median < BUSY_ENOUGH || changes * QUIET_PART >= median)
+            .zip(&there)
+            .map(|(&changes, &there)| there && is_lived(changes))
             .collect();
         Self {
             first_day: first_minute.div_euclid(MINUTES_PER_DAY),
@@ -262,6 +283,27 @@ mod tests {
         let days = Days::new(&clock, first, last, &[100, 0, 90, 10, 110]);
         let counted: Vec<bool> = (0..5).map(|day| days.counts(day, DaySet::ALL)).collect();
         assert_eq!(counted, [true, false, true, false, true]);
+    }
+
+    #[test]
+    fn a_long_gap_is_not_lived_in_even_where_little_happens() {
+        let clock = berlin();
+        let first = micros("2026-06-01T00:00:00+02:00");
+        let lived = |changes_by_day: &[usize]| {
+            let last = first + changes_by_day.len() as i64 * 86_400_000_000 - 1;
+            Days::new(&clock, first, last, changes_by_day).lived_in()
+        };
+        let mut stray = vec![0; 60];
+        stray[0] = 1;
+        stray[50..].fill(2);
+        assert_eq!(lived(&stray), 11);
+        // The others are as busy as ever, and the gap does not make every day of theirs look busy.
+        stray[50..].fill(100);
+        stray[55] = 3;
+        assert_eq!(lived(&stray), 9);
+        // A fortnight's holiday less a day is part of a quiet life, and so is a silence that lasts: habits may have ended.
+        assert_eq!(lived(&[[1].as_slice(), &[0; 13], &[1]].concat()), 15);
+        assert_eq!(lived(&[[1; 20], [0; 20]].concat()), 40);
     }
 
     #[test]

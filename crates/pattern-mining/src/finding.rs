@@ -36,6 +36,8 @@ pub struct Finding {
     pub gaps: Vec<f64>,
     /// How often each member takes part.
     pub member_share: Vec<f64>,
+    /// For what goes together: members that make an occurrence.
+    pub quorum: usize,
     /// It goes together within seconds.
     pub scene: bool,
     /// What must hold.
@@ -44,6 +46,8 @@ pub struct Finding {
     pub minutes: Option<f64>,
     /// What kind of oddity, and since when, in microseconds.
     pub oddity: Option<(Oddity, i64)>,
+    /// When the oddity ended, in microseconds; none where it has no length, and while it lasts.
+    pub until: Option<i64>,
     /// How unusual, in words, for oddities.
     pub remark: String,
 }
@@ -82,10 +86,12 @@ impl Finding {
             within: 0.0,
             gaps: Vec::new(),
             member_share: Vec::new(),
+            quorum: 0,
             scene: false,
             condition: None,
             minutes: None,
             oddity: None,
+            until: None,
             remark: String::new(),
         }
     }

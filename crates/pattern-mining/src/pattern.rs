@@ -251,6 +251,9 @@ pub struct Pattern {
     /// When the oddity began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub t: Option<UtcMicros>,
+    /// When it ended; none where it has no length, and while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<UtcMicros>,
     /// First time it happened.
     pub first_seen: UtcMicros,
     /// Last time it happened.

@@ -1,224 +1,250 @@
 //! A pattern in plain words.
 
-use common::entity::domain_of;
-
 use crate::evidence::Evidence;
 use crate::finding::Finding;
-use crate::pattern::{Condition, DaySet, Kind, Oddity, Pattern, SunEvent};
+use crate::pattern::{Condition, Kind, Oddity, Pattern, Status};
 
-const WEEKDAYS: [&str; 7] = [
-    "Mondays",
-    "Tuesdays",
-    "Wednesdays",
-    "Thursdays",
-    "Fridays",
-    "Saturdays",
-    "Sundays",
-];
+mod words;
+
+/// A delay whose three-quarter point is more than this many times its quarter point has no middle worth telling …
+const WIDE: f64 = 2.5;
+/// … unless the two lie closer than this, in seconds.
+const WIDE_SECONDS: f64 = 10.0;
 
 /// Such as: Kitchen light turns on around 06:45 on weekdays (19 of 21 days).
 pub fn sentence(pattern: &Pattern, finding: &Finding, evidence: &Evidence) -> String {
-    let does = |place: usize| {
-        let facts = evidence.facts_of(finding.series[place]);
-        let name = facts.name.clone().unwrap_or_else(|| spoken(&facts.id));
-        format!("{name} {}", verb(&facts.id, &pattern.states[place]))
+    let teller = Teller {
+        pattern,
+        finding,
+        evidence,
     };
-    let counted = format!(
-        "({} of {} times)",
-        pattern.occurrences, pattern.opportunities
-    );
-    let after = span(pattern.delay_s.unwrap_or(0.0));
-    let clock = pattern.time_of_day_minutes.unwrap_or(0);
-    let at = format!("around {:02}:{:02}", clock / 60, clock % 60);
-    let text = match pattern.kind {
-        Kind::TimeOfDay => format!(
-            "{} {}{} {} ({} of {} days)",
-            does(0),
-            at,
-            sun(pattern),
-            days(pattern.days),
-            pattern.occurrences,
-            pattern.opportunities
-        ),
-        Kind::Pair => format!(
-            "{} about {after} after {} {counted}",
-            does(1),
-            lower(&does(0))
-        ),
-        Kind::Conditional => format!(
-            "{} about {after} after {}, but only {} {counted}",
-            does(1),
-            lower(&does(0)),
-            pattern
-                .condition
-                .as_ref()
-                .map(condition)
-                .unwrap_or_default()
-        ),
-        Kind::Sequence => {
-            let steps: Vec<String> = (0..finding.series.len()).map(does).collect();
-            format!("{} {counted}", steps.join(", then "))
-        }
-        Kind::Routine => {
-            let members: Vec<String> = (0..finding.series.len()).map(does).collect();
-            let when = if finding.scene {
-                "within seconds".to_owned()
-            } else {
-                format!("{at} {}", days(pattern.days))
-            };
-            format!("Together {when}: {} {counted}", members.join("; "))
-        }
-        Kind::Duration => format!(
-            "{} and stays so for about {} {counted}",
-            does(0),
-            span(pattern.minutes.unwrap_or(0.0) * 60.0)
-        ),
-        Kind::Anomaly => odd(pattern, finding, &does(0)),
-    };
-    format!("{text}.")
+    format!("{}.", teller.text())
 }
 
-fn odd(pattern: &Pattern, finding: &Finding, does: &str) -> String {
-    let what = match pattern.oddity {
-        Some(Oddity::LeftOpen) => "and is left so",
-        Some(Oddity::StuckOn) => "and stays so far longer than ever",
-        Some(Oddity::Silent) => "no more",
-        Some(Oddity::UnusualHour) => "at an unusual hour",
-        Some(Oddity::MissedHabit) | None => "not, for once",
-    };
-    format!("{does} {what} ({})", finding.remark)
+struct Teller<'a> {
+    pattern: &'a Pattern,
+    finding: &'a Finding,
+    evidence: &'a Evidence,
 }
 
-fn sun(pattern: &Pattern) -> String {
-    let Some(sun) = pattern.sun else {
-        return String::new();
-    };
-    let event = match sun.event {
-        SunEvent::Sunrise => "sunrise",
-        SunEvent::Sunset => "sunset",
-    };
-    let side = if sun.minutes < 0 { "before" } else { "after" };
-    format!(", {} minutes {side} {event},", sun.minutes.abs())
-}
-
-fn days(set: Option<DaySet>) -> String {
-    match set.unwrap_or(DaySet::ALL) {
-        DaySet::ALL => "every day".to_owned(),
-        DaySet::WEEKDAY => "on weekdays".to_owned(),
-        DaySet::WEEKEND => "at weekends".to_owned(),
-        other => {
-            let names: Vec<&str> = other
-                .weekdays()
-                .map(|day| WEEKDAYS[usize::from(day)])
-                .collect();
-            format!("on {}", names.join(" and "))
+impl Teller<'_> {
+    fn text(&self) -> String {
+        let pattern = self.pattern;
+        let (last, count) = (self.last(), self.count());
+        match pattern.kind {
+            Kind::TimeOfDay => {
+                let sun = pattern.sun.map(words::sun).unwrap_or_default();
+                let drift = pattern.drift_minutes_per_week.map(words::drift);
+                format!(
+                    "{} around {}{sun} {}{}{last} ({count})",
+                    self.does(0),
+                    self.clock(),
+                    words::days(pattern.days),
+                    drift.unwrap_or_default(),
+                )
+            }
+            Kind::Pair => format!("{}{last} ({count})", self.follows()),
+            Kind::Conditional => {
+                let condition = pattern.condition.as_ref();
+                let only = condition.map(|condition| self.condition(condition));
+                format!(
+                    "{}, but only {}{last} ({count})",
+                    self.follows(),
+                    only.unwrap_or_default()
+                )
+            }
+            Kind::Sequence => format!("{}{last} ({count})", self.all().join(", then ")),
+            Kind::Routine => format!("{}{last} ({count})", self.together()),
+            Kind::Duration => format!(
+                "{} is {} for about {}{last} ({count})",
+                self.name(0),
+                self.being(0),
+                words::span(pattern.minutes.unwrap_or(0.0) * 60.0)
+            ),
+            Kind::Anomaly => self.odd(),
         }
     }
-}
 
-fn condition(condition: &Condition) -> String {
-    match condition {
-        Condition::Dark => "when it is dark".to_owned(),
-        Condition::Light => "by daylight".to_owned(),
-        Condition::Weekday => "on weekdays".to_owned(),
-        Condition::Weekend => "at weekends".to_owned(),
-        Condition::State { entity, state } => format!(
-            "while {} is {}",
-            lower(&spoken(entity)),
-            state.replace('_', " ")
-        ),
-        Condition::Numeric {
-            entity,
-            above,
-            below,
-        } => {
-            let name = lower(&spoken(entity));
-            match (above, below) {
-                (Some(above), _) => format!("while {name} is above {above:.1}"),
-                (None, Some(below)) => format!("while {name} is below {below:.1}"),
-                (None, None) => format!("while {name} is known"),
+    fn name(&self, place: usize) -> String {
+        let facts = self.evidence.facts_of(self.finding.series[place]);
+        facts
+            .name
+            .clone()
+            .unwrap_or_else(|| words::spoken(&facts.id))
+    }
+
+    fn verb(&self, place: usize) -> String {
+        let facts = self.evidence.facts_of(self.finding.series[place]);
+        words::verb(
+            &facts.id,
+            facts.class.as_deref(),
+            &self.pattern.states[place],
+        )
+    }
+
+    fn being(&self, place: usize) -> String {
+        let facts = self.evidence.facts_of(self.finding.series[place]);
+        words::being(
+            &facts.id,
+            facts.class.as_deref(),
+            &self.pattern.states[place],
+        )
+    }
+
+    fn does(&self, place: usize) -> String {
+        format!("{} {}", self.name(place), words::does(&self.verb(place)))
+    }
+
+    fn all(&self) -> Vec<String> {
+        let places = 0..self.finding.series.len();
+        places.map(|place| self.does(place)).collect()
+    }
+
+    fn clock(&self) -> String {
+        words::clock(self.pattern.time_of_day_minutes.unwrap_or(0).into())
+    }
+
+    /// A habit of a clock is counted by days.
+    fn count(&self) -> String {
+        let unit = if self.pattern.time_of_day_minutes.is_some() {
+            "days"
+        } else {
+            "times"
+        };
+        format!(
+            "{} of {} {unit}",
+            self.pattern.occurrences, self.pattern.opportunities
+        )
+    }
+
+    /// What is over is told with its end.
+    fn last(&self) -> String {
+        match (self.pattern.status, self.finding.occurrences.last()) {
+            (Status::Stopped | Status::Paused, Some(&at)) => {
+                let day = self.evidence.moment(at).day();
+                format!(", last on {}", words::date(day))
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The second after the first: about so long where its delay has a middle, else within its longest.
+    fn follows(&self) -> String {
+        let (low, middle, high) = self.finding.delay.unwrap_or_default();
+        let is_wide = high > WIDE * low && high - low > WIDE_SECONDS;
+        let after = if is_wide {
+            format!("within {}", words::at_most(self.finding.within))
+        } else {
+            format!("about {}", words::span(middle))
+        };
+        format!("{} {after} after {}", self.does(1), self.does(0))
+    }
+
+    fn together(&self) -> String {
+        let all = self.all();
+        let of = match self.finding.quorum {
+            quorum if quorum < all.len() => format!("At least {quorum} of these together"),
+            _ => "Together".to_owned(),
+        };
+        let when = if self.finding.scene {
+            "within seconds".to_owned()
+        } else {
+            format!("around {} {}", self.clock(), words::days(self.pattern.days))
+        };
+        format!("{of} {when}: {}", all.join("; "))
+    }
+
+    fn condition(&self, condition: &Condition) -> String {
+        match condition {
+            Condition::Dark => "when it is dark".to_owned(),
+            Condition::Light => "by daylight".to_owned(),
+            Condition::Weekday => "on weekdays".to_owned(),
+            Condition::Weekend => "at weekends".to_owned(),
+            Condition::State { entity, state } => {
+                let (name, class) = self.named(entity);
+                format!("while {name} is {}", words::being(entity, class, state))
+            }
+            Condition::Numeric {
+                entity,
+                above,
+                below,
+            } => {
+                let (name, _) = self.named(entity);
+                match (above, below) {
+                    (Some(above), _) => format!("while {name} is above {above:.1}"),
+                    (None, Some(below)) => format!("while {name} is below {below:.1}"),
+                    (None, None) => format!("while {name} is known"),
+                }
             }
         }
     }
+
+    /// The name and the device class of an entity.
+    fn named(&self, id: &str) -> (String, Option<&str>) {
+        let facts = self.evidence.facts.iter().find(|facts| facts.id == id);
+        let name = facts.and_then(|facts| facts.name.clone());
+        (
+            name.unwrap_or_else(|| words::spoken(id)),
+            facts.and_then(|facts| facts.class.as_deref()),
+        )
+    }
+
+    fn odd(&self) -> String {
+        let finding = self.finding;
+        let Some((oddity, at)) = finding.oddity else {
+            return self.does(0);
+        };
+        let (name, remark) = (self.name(0), &finding.remark);
+        let moment = |at: i64| {
+            let moment = self.evidence.moment(at);
+            let clock = words::clock(moment.of_day());
+            (clock, words::date(moment.day()))
+        };
+        let (clock, date) = moment(at);
+        match (oddity, finding.until) {
+            (Oddity::LeftOpen | Oddity::StuckOn, None) => {
+                format!(
+                    "{name} has been {} since {clock} on {date} ({remark})",
+                    self.being(0)
+                )
+            }
+            (Oddity::LeftOpen | Oddity::StuckOn, Some(_)) => {
+                format!(
+                    "{name} was {} from {clock} on {date} ({remark})",
+                    self.being(0)
+                )
+            }
+            (Oddity::Silent, until) => {
+                let when = match until {
+                    None => format!("since {date}"),
+                    Some(until) => format!("from {date} until {}", moment(until).1),
+                };
+                format!("{name} {} {when} ({remark})", words::did_not(&self.verb(0)))
+            }
+            (Oddity::UnusualHour, _) => format!(
+                "{} at an unusual hour, {clock} on {date} ({remark})",
+                self.does(0)
+            ),
+            (Oddity::MissedHabit, _) => format!(
+                "{name} {} around {} on {date} ({remark})",
+                words::did_not(&self.verb(0)),
+                self.clock()
+            ),
+        }
+    }
 }
 
-fn lower(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
-}
-
-/// A time for people: 45 seconds, 12 minutes, 3 hours.
-pub fn span(seconds: f64) -> String {
-    let (count, unit) = if seconds < 100.0 {
-        (seconds, "second")
-    } else if seconds < 100.0 * 60.0 {
-        (seconds / 60.0, "minute")
-    } else if seconds < 48.0 * 3600.0 {
-        (seconds / 3600.0, "hour")
-    } else {
-        (seconds / 86_400.0, "day")
-    };
-    let count = count.round();
+/// How long something was odd, beside what is usual and what was the most, in seconds.
+pub(crate) fn far_longer(odd: f64, usual: f64, most: f64) -> String {
     format!(
-        "{count} {unit}{}",
-        if (count - 1.0).abs() < 0.5 { "" } else { "s" }
+        "{}, usually {}, never more than {}",
+        words::span(odd),
+        words::span(usual),
+        words::at_most(most)
     )
 }
 
-/// `light.kitchen_lamp` is spoken "Kitchen lamp".
-fn spoken(entity_id: &str) -> String {
-    let object = entity_id
-        .split_once('.')
-        .map_or(entity_id, |(_, object)| object)
-        .replace('_', " ");
-    let mut letters = object.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
-}
-
-fn verb(entity_id: &str, state: &str) -> String {
-    let fixed = match (domain_of(entity_id), state) {
-        ("binary_sensor", "on") => "is triggered",
-        ("binary_sensor", "off") => "is quiet again",
-        (_, "on") => "turns on",
-        (_, "off") => "turns off",
-        (_, "open") => "opens",
-        (_, "opening") => "starts opening",
-        (_, "closed") => "closes",
-        (_, "closing") => "starts closing",
-        (_, "locked") => "is locked",
-        (_, "unlocked") => "is unlocked",
-        (_, "playing") => "starts playing",
-        (_, "paused") => "is paused",
-        (_, "idle") => "becomes idle",
-        (_, "cleaning") => "starts cleaning",
-        (_, "docked") => "returns to its dock",
-        (_, "heat") => "starts heating",
-        (_, "cool") => "starts cooling",
-        (_, other) => return format!("changes to {}", other.replace('_', " ")),
-    };
-    fixed.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn states_and_spans_are_spoken() {
-        assert_eq!(verb("light.kitchen", "on"), "turns on");
-        assert_eq!(spoken("light.kitchen_lamp"), "Kitchen lamp");
-        assert_eq!(span(1.0), "1 second");
-        assert_eq!(span(5_400.0), "90 minutes");
-        assert_eq!(days(Some(DaySet::single(2))), "on Wednesdays");
-        let bright = Condition::Numeric {
-            entity: "sensor.hall_lux".to_owned(),
-            above: Some(30.0),
-            below: None,
-        };
-        assert_eq!(condition(&bright), "while hall lux is above 30.0");
-    }
+/// "1 time", "3 days".
+pub(crate) fn counted(count: usize, unit: &str) -> String {
+    words::counted(count as u64, unit)
 }

@@ -71,6 +71,7 @@ pub fn pattern(finding: &Finding, backtest: Option<Backtest>, evidence: &Evidenc
         condition: finding.condition.clone(),
         oddity: finding.oddity.map(|(oddity, _)| oddity),
         t: finding.oddity.map(|(_, at)| instant(at)),
+        until: finding.until.map(instant),
         first_seen: instant(finding.occurrences.first().copied().unwrap_or(0)),
         last_seen: instant(finding.occurrences.last().copied().unwrap_or(0)),
         sentence: String::new(),

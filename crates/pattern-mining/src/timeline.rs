@@ -252,6 +252,16 @@ impl Timeline {
         last - LOOKBACK_DAYS * 86_400_000_000
     }
 
+    /// Whether an entity, an area or a domain of this home is called this.
+    pub fn names(&self, word: &str) -> bool {
+        let called = |entity: &Entity| {
+            entity.id == word
+                || domain_of(&entity.id) == word
+                || entity.area.as_deref() == Some(word)
+        };
+        self.entities.iter().any(called)
+    }
+
     /// Changes seen so far.
     pub fn seen(&self) -> u64 {
         self.seen

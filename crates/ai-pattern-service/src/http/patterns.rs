@@ -230,7 +230,8 @@ pub(super) async fn backtest(
     Ok(enveloped(data, &message))
 }
 
-/// What is out of the ordinary now: left open, stuck, silent, at an unusual hour, a habit missed.
+/// What was out of the ordinary in the last four weeks: left open, stuck, silent, at an unusual hour, a habit missed. `until` is null
+/// for what has no length, and while it lasts.
 #[utoipa::path(get, path = "/api/v1/anomalies", tag = "patterns", responses((status = 200, description = "The oddities")))]
 pub(super) async fn anomalies(State(api): State<Api>) -> Result<Json<Value>, Problem> {
     let asked = PatternFilter {
@@ -251,6 +252,7 @@ pub(super) async fn anomalies(State(api): State<Api>) -> Result<Json<Value>, Pro
                 "state": pattern.states.first(),
                 "oddity": pattern.oddity,
                 "since": pattern.t,
+                "until": pattern.until,
                 "usual_minutes": pattern.minutes,
                 "q_value": pattern.q_value,
                 "confidence": pattern.confidence,

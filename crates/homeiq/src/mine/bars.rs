@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use pattern_mining::Outcome;
 use pattern_mining::pattern::{Kind, Pattern, Status};
+use pattern_mining::timeline::LOOKBACK_DAYS;
+use pattern_mining::{Outcome, Reason};
 
 use super::events::ReadLines;
 
@@ -11,7 +12,7 @@ use super::events::ReadLines;
 const BAR: usize = 10;
 
 /// Every pattern, by kind, with what it rests on.
-pub(crate) fn list(outcome: &Outcome, read: &ReadLines) -> String {
+pub(crate) fn list(outcome: &Outcome, read: &ReadLines, notes: &[String]) -> String {
     let mut text = String::new();
     for kind in Kind::ALL {
         let of_kind: Vec<&Pattern> = outcome
@@ -37,24 +38,33 @@ pub(crate) fn list(outcome: &Outcome, read: &ReadLines) -> String {
                 line(
                     &mut text,
                     &format!(
-                        "  {:BAR$} as an automation since {}: right {} of {}, unwanted {}, missed {}",
+                        "  {:BAR$} as an automation since {}: right {} of {}, unwanted {}{}",
                         "",
                         replay.from.timestamp().strftime("%Y-%m-%d"),
                         replay.right,
                         replay.fired,
                         replay.unwanted,
-                        replay.missed
+                        missed(kind, replay.missed)
                     ),
                 );
             }
         }
         text.push('\n');
     }
-    text + &summary(outcome, read)
+    text + &summary(outcome, read, notes)
 }
 
-/// What was looked at.
-pub(crate) fn summary(outcome: &Outcome, read: &ReadLines) -> String {
+/// Only what has a trigger can be done by people without it.
+fn missed(kind: Kind, missed: u32) -> String {
+    if matches!(kind, Kind::Pair | Kind::Conditional) {
+        format!(", missed {missed}")
+    } else {
+        String::new()
+    }
+}
+
+/// What was looked at, and what of the command was to no purpose.
+pub(crate) fn summary(outcome: &Outcome, read: &ReadLines, notes: &[String]) -> String {
     let report = &outcome.report;
     let mut text = String::new();
     if report.days_lived_in < report.days_wanted {
@@ -71,10 +81,10 @@ pub(crate) fn summary(outcome: &Outcome, read: &ReadLines) -> String {
     line(
         &mut text,
         &format!(
-            "{} patterns from {} changes on {} days ({} lived in); {} possibilities were tried, at most 5 % of what is told is expected to be false.",
-            outcome.patterns.len(),
-            report.events_seen,
-            report.days,
+            "{} from {} on {} ({} lived in); {} possibilities were tried, at most 5 % of what is told is expected to be false.",
+            counted(outcome.patterns.len(), "pattern"),
+            counted(report.events_seen as usize, "change"),
+            counted(report.days, "day"),
             report.days_lived_in,
             report.hypotheses
         ),
@@ -97,17 +107,36 @@ pub(crate) fn summary(outcome: &Outcome, read: &ReadLines) -> String {
             }
         ),
     );
-    if let Some((number, wrong)) = &read.first_bad {
+    let older = report.left_out.get(Reason::Older);
+    if older > report.events_seen / 100 * 99 {
         line(
             &mut text,
             &format!(
-                "{} lines are no state change; the first is line {number}: {wrong}",
-                read.bad
+                "All but {} are more than {LOOKBACK_DAYS} days older than the newest one and do not count. Is the newest one dated right?",
+                counted((report.events_seen - older) as usize, "change")
             ),
         );
     }
+    if let Some((number, wrong)) = &read.first_bad {
+        let (lines, are) = (
+            counted(read.bad as usize, "line"),
+            if read.bad == 1 { "is" } else { "are" },
+        );
+        line(
+            &mut text,
+            &format!("{lines} {are} no state change; the first is line {number}: {wrong}"),
+        );
+    }
+    for note in notes {
+        line(&mut text, note);
+    }
     text.truncate(text.trim_end().len());
     text
+}
+
+/// 1 day, 2 days.
+fn counted(count: usize, unit: &str) -> String {
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 fn line(text: &mut String, line: &str) {

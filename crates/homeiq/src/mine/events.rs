@@ -16,6 +16,9 @@ const SETTLE_EVERY: usize = 1 << 16;
 /// A longer line is not a change of state, in bytes; Home Assistant's states have at most 255 characters.
 const MAX_LINE: u64 = 1 << 20;
 
+/// What some editors put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// What was read.
 #[derive(Debug, Default)]
 pub(crate) struct ReadLines {
@@ -46,6 +49,9 @@ pub(crate) fn read(path: &Path, timeline: &mut Timeline) -> Result<ReadLines, Fa
         if read == 0 {
             break;
         }
+        if lines.changes + lines.bad == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
         if bytes.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
@@ -69,11 +75,14 @@ pub(crate) fn read(path: &Path, timeline: &mut Timeline) -> Result<ReadLines, Fa
     timeline.settle();
     match &lines.first_bad {
         Some((number, wrong)) if lines.changes == 0 => Err(format!(
-            "{}: none of its {} lines is a state change (line {number}: {wrong})",
+            "{}: none of its {} lines is a state change (line {number}: {wrong}); want one JSON object a line, with \"t\", \"entity_id\" and \"state\"",
             path.display(),
             lines.bad
         )
         .into()),
+        None if timeline.seen() == 0 => {
+            Err(format!("{}: there is no line in it", path.display()).into())
+        }
         _ => Ok(lines),
     }
 }

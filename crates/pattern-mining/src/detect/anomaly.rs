@@ -7,6 +7,7 @@ use crate::evidence::{Evidence, Facts, Series};
 use crate::finding::{Finding, Found};
 use crate::pattern::{Kind, Oddity};
 use crate::score::{normal_tail, poisson_tail, quartiles};
+use crate::sentence;
 
 use super::duration::{Held, held};
 
@@ -120,13 +121,11 @@ fn too_long(evidence: &Evidence, index: usize, series: &Series, facts: &Facts) -
     } else {
         Oddity::StuckOn
     };
-    let remark = format!(
-        "for {}, usually {}, never more than {}",
-        crate::sentence::span(odd.seconds),
-        crate::sentence::span(middle.exp()),
-        crate::sentence::span(before)
-    );
-    Some(oddity(index, kind, odd.from, p_value.min(1.0), remark))
+    let remark = sentence::far_longer(odd.seconds, middle.exp(), before);
+    let mut finding = oddity(index, kind, odd.from, p_value.min(1.0), remark);
+    finding.minutes = Some(middle.exp() / 60.0);
+    finding.until = (!odd.lasts).then(|| odd.from + (odd.seconds * 1e6) as i64);
+    Some(finding)
 }
 
 /// The longest of the times that are certain, the last of several: on a day without data the end of a time may be lost.
@@ -193,10 +192,14 @@ fn silent(evidence: &Evidence, index: usize, series: &Series) -> Option<Finding>
         .collect();
     let p_value = quiet_day(&counts).powi(longest.len() as i32) * lived.len() as f64;
     let remark = format!(
-        "for {} days, otherwise on {loud} of {others}",
-        longest.len()
+        "{}, and it did on {loud} of {others} other days",
+        sentence::counted(longest.len(), "day")
     );
-    Some(oddity(index, Oddity::Silent, at, p_value.min(1.0), remark))
+    let mut finding = oddity(index, Oddity::Silent, at, p_value.min(1.0), remark);
+    let last = longest[longest.len() - 1];
+    let spoke_again = series.moments.last().is_some_and(|moment| moment.at > at);
+    finding.until = spoke_again.then(|| days.micros_at(last, 0));
+    Some(finding)
 }
 
 /// Probability of a day without any, from the counts of other days: that of a negative binomial with their mean and variance,
@@ -275,14 +278,23 @@ fn unusual_hour(
         let expected = a_day * household[first.of_day() as usize] * unknown;
         let p_value = poisson_tail(burst as u32, expected) * lived;
         if best.as_ref().is_none_or(|best| p_value < best.p_value) {
-            let remark = format!("{burst} times, and never at that hour on {lived} other days");
-            best = Some(oddity(
+            let times = sentence::counted(burst, "time");
+            let remark = format!(
+                "{times}, and never at that hour on {} other days",
+                evidence.days.lived_in().saturating_sub(1)
+            );
+            let mut finding = oddity(
                 index,
                 Oddity::UnusualHour,
                 first.at,
                 p_value.min(1.0),
                 remark,
-            ));
+            );
+            let burst = &moments[place..place + burst];
+            finding.hits = burst.len() as u32;
+            finding.opportunities = finding.hits;
+            finding.occurrences = burst.iter().map(|moment| moment.at).collect();
+            best = Some(finding);
         }
     }
     best

@@ -112,9 +112,11 @@ fn typical(evidence: &Evidence, index: usize, times: &[Held]) -> Option<Finding>
     }
     let inside = &mut sorted[best.0..best.1];
     let (low, middle, high) = quartiles(inside);
-    let (hits, trials) = (inside.len() as u32, times.len() as u32);
     let chance = 2.0 * FACTOR.ln() / (ORDINARY * (2.0 * std::f64::consts::PI).sqrt());
-    let is_in = |time: &&Held| (middle / FACTOR..=middle * FACTOR).contains(&time.seconds);
+    let shortest = inside.first().copied()?;
+    let longest = shortest * FACTOR * FACTOR;
+    let (hits, trials) = (inside.len() as u32, times.len() as u32);
+    let is_in = |time: &&Held| (shortest..=longest).contains(&time.seconds);
     let mut days: Vec<i64> = times
         .iter()
         .filter(is_in)

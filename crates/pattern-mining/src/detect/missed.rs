@@ -66,11 +66,7 @@ fn missed(habit: &Finding, evidence: &Evidence) -> Option<Finding> {
     finding.clock = Some(clock);
     finding.days = habit.days;
     finding.oddity = Some((Oddity::MissedHabit, due));
-    finding.remark = format!(
-        "due at {:02}:{:02}; before, it happened on {hits} of {days} days",
-        clock.minute / 60,
-        clock.minute % 60
-    );
+    finding.remark = format!("before, it did on {hits} of {days} days");
     Some(finding)
 }
 

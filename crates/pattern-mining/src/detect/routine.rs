@@ -87,12 +87,15 @@ fn by_day(evidence: &Evidence, time: &Finding) -> BTreeMap<i64, i64> {
     time.occurrences
         .iter()
         .map(|&at| {
-            let minute = evidence.moment(at).minute;
-            // The day whose window it is in, which near midnight may be the neighbour's.
-            let day = (minute - centre + MINUTES_PER_DAY / 2).div_euclid(MINUTES_PER_DAY);
-            (day, minute - day * MINUTES_PER_DAY)
+            let day = day_of(evidence, at, centre);
+            (day, evidence.moment(at).minute - day * MINUTES_PER_DAY)
         })
         .collect()
+}
+
+/// The day whose window an instant is in, which near midnight may be the neighbour's.
+fn day_of(evidence: &Evidence, at: i64, centre: i64) -> i64 {
+    (evidence.moment(at).minute - centre + MINUTES_PER_DAY / 2).div_euclid(MINUTES_PER_DAY)
 }
 
 /// Probability that two go together on so many of their common days if they do as on different days.
@@ -175,8 +178,8 @@ fn finding(
         .iter()
         .map(|&member| times[member].p_value)
         .fold(0.0, f64::max);
+    finding.quorum = quorum;
     finding.hits = happened.len() as u32;
-    finding.opportunities = strongest.opportunities.max(finding.hits);
     finding.expected = chosen
         .iter()
         .map(|&member| times[member].expected)
@@ -205,11 +208,16 @@ fn finding(
             .map(|index| evidence.days.micros_at(index, minute))
     };
     finding.occurrences = happened.iter().filter_map(instant).collect();
+    // The days that count are those of the surest member, also where it came alone.
+    let centre = strongest.clock.map_or(0, |clock| clock.minute);
     let missed = |at: &&i64| {
-        let day = evidence.moment(**at).day();
+        let day = day_of(evidence, **at, centre);
         !happened.iter().any(|&(other, _)| other == day)
     };
-    finding.misses = strongest.misses.iter().filter(missed).copied().collect();
+    let due = strongest.misses.iter().chain(&strongest.occurrences);
+    finding.misses = due.filter(missed).copied().collect();
+    finding.misses.sort_unstable();
+    finding.opportunities = finding.hits + finding.misses.len() as u32;
     Some(finding)
 }
 

@@ -64,13 +64,12 @@ fn finding(evidence: &Evidence, links: &[&Link], group: &BTreeSet<usize>) -> Fin
             .get(next)
             .is_some_and(|moment| moment.at <= at + reach)
     };
+    let quorum = (members.len() * 2).div_ceil(3);
     let lead_moments = &evidence.series[lead].moments;
     let (hit, missed): (Vec<i64>, Vec<i64>) = lead_moments
         .iter()
         .map(|moment| moment.at)
-        .partition(|&at| {
-            members.iter().filter(|&&series| near(series, at)).count() * 3 >= members.len() * 2
-        });
+        .partition(|&at| members.iter().filter(|&&series| near(series, at)).count() >= quorum);
     let mut finding = Finding::new(Kind::Routine, members.clone());
     finding.p_value = inside.map(|link| link.p_value).fold(0.0, f64::max);
     finding.hits = hit.len() as u32;
@@ -83,6 +82,7 @@ fn finding(evidence: &Evidence, links: &[&Link], group: &BTreeSet<usize>) -> Fin
         .collect();
     finding.occurrences = hit;
     finding.misses = missed;
+    finding.quorum = quorum;
     finding.scene = true;
     finding
 }

@@ -129,6 +129,10 @@ fn a_habit_that_has_ended_is_told_as_one_that_has() {
             &mut chance,
         );
     }
+    // The people are still there.
+    for day in 0..60 {
+        home.lamp(day, chance.below(86_400), "light.hall", &mut chance);
+    }
     let outcome = home.mine();
     assert!(outcome.report.events_kept > 60);
     let ended = |pattern: &Pattern| pattern.status == Status::Stopped;

@@ -36,6 +36,33 @@ pub(super) struct Shifts {
 #[derive(Debug)]
 pub struct Frames(Vec<Shifts>);
 
+impl Frame {
+    /// Minutes by which its clock is ahead, on the day at a position, of that of the last day; none where the sun has no such moment.
+    pub fn ahead(self, evidence: &Evidence, index: usize) -> Option<i64> {
+        match self {
+            Self::Clock => Some(0),
+            Self::Drift(weekly) => Some(drifted(weekly, index, evidence.days.len())),
+            Self::Sun(event) => {
+                let last = evidence.days.len().checked_sub(1)?;
+                Some(sun_minute(evidence, event, index)? - sun_minute(evidence, event, last)?)
+            }
+        }
+    }
+}
+
+fn drifted(weekly: i64, index: usize, days: usize) -> i64 {
+    (weekly * (index as i64 + 1 - days as i64)).div_euclid(7)
+}
+
+/// The local minute of the sun's moment on the day at a position.
+fn sun_minute(evidence: &Evidence, event: SunEvent, index: usize) -> Option<i64> {
+    let day = evidence.days.day_at(index);
+    let utc = evidence.place.minute_utc(day, event)?;
+    let micros = (day * 1440) * 60_000_000 + (utc * 60e6) as i64;
+    Timestamp::from_microsecond(micros).ok()?;
+    Some(evidence.clock.local_minute(micros) - day * 1440)
+}
+
 impl Frames {
     /// The clock first, then the others, where there are days enough for them.
     pub fn new(evidence: &Evidence) -> Self {
@@ -53,9 +80,7 @@ impl Frames {
             );
             let drift = |weekly: i64| Shifts {
                 frame: Frame::Drift(weekly),
-                by_day: (0..days as i64)
-                    .map(|day| (weekly * (day + 1 - days as i64)).div_euclid(7))
-                    .collect(),
+                by_day: (0..days).map(|day| drifted(weekly, day, days)).collect(),
                 anchor: None,
             };
             frames.extend(DRIFTS.into_iter().map(drift));
@@ -80,15 +105,8 @@ impl Frames {
 
 /// The sun's moment of each day; none where it is missing on some, as in the far north.
 fn sun(evidence: &Evidence, event: SunEvent) -> Option<Shifts> {
-    let clock = &evidence.clock;
     let minutes: Option<Vec<i64>> = (0..evidence.days.len())
-        .map(|index| {
-            let day = evidence.days.day_at(index);
-            let utc = evidence.place.minute_utc(day, event)?;
-            let micros = (day * 1440) * 60_000_000 + (utc * 60e6) as i64;
-            Timestamp::from_microsecond(micros).ok()?;
-            Some(clock.local_minute(micros) - day * 1440)
-        })
+        .map(|index| sun_minute(evidence, event, index))
         .collect();
     let minutes = minutes?;
     let anchor = *minutes.last()?;
