@@ -17,12 +17,10 @@ use crate::e2e::USUAL_BENCH;
 use crate::e2e::home_assistant::Bench;
 use crate::{process, workspace};
 
-/// What the nemesis needs: package and program.
-const PROGRAMS: [(&str, &str); 3] = [
-    ("data-api", "data-api"),
-    ("websocket-ingestion", "websocket-ingestion"),
-    ("end-to-end", "faults"),
-];
+/// What the nemesis torments.
+const PROGRAMS: [&str; 2] = ["data-api", "websocket-ingestion"];
+/// The nemesis: package and program.
+const NEMESIS: (&str, &str) = ("end-to-end", "faults");
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -50,10 +48,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .clone()
             .unwrap_or_else(|| workspace::root().join(USUAL_BENCH));
         let bench = Bench::find(&folder)?;
-        let programs = workspace::build_from(&PROGRAMS[..2], true)?;
+        let programs = workspace::build(&PROGRAMS, true)?;
         return home_assistant::run(&bench, &options.versions, &programs);
     }
-    let programs = workspace::build_from(&PROGRAMS, true)?;
+    let programs = workspace::build(&PROGRAMS, true)?;
+    let nemesis = workspace::build_from(&[NEMESIS], false)?.join(NEMESIS.1);
     let mut seeds = options.seed.clone();
     if seeds.is_empty() {
         seeds.push(RandomState::new().build_hasher().finish() % 1_000_000);
@@ -63,7 +62,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .prefix("homeiq-faults-")
             .tempdir()?;
         eprintln!("\nfaults: seed {seed}, {} minutes", options.minutes);
-        let mut command = Command::new(programs.join("faults"));
+        let mut command = Command::new(&nemesis);
         command
             .arg("--programs")
             .arg(&programs)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use crate::process;
@@ -39,10 +39,30 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// Names a folder with released programs, such as those of the images, that are to be tried in place of new ones.
+const RELEASED: &str = "HOMEIQ_PROGRAMS";
+
 /// Builds these programs and returns the folder they are in.
 pub(crate) fn build(programs: &[&str], release: bool) -> anyhow::Result<PathBuf> {
+    if let (true, Some(folder)) = (release, released()) {
+        for program in programs {
+            let path = folder.join(program);
+            ensure!(path.is_file(), "{RELEASED}: no {}", path.display());
+        }
+        eprintln!("released programs are those in {}", folder.display());
+        return Ok(folder);
+    }
     let of_their_packages: Vec<_> = programs.iter().map(|&program| (program, program)).collect();
     build_from(&of_their_packages, release)
+}
+
+/// The folder that is named.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "of these commands, not of a service"
+)]
+fn released() -> Option<PathBuf> {
+    Some(root().join(std::env::var_os(RELEASED)?))
 }
 
 /// The same for programs that are not named like their packages: package and program.
