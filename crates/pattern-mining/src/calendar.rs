@@ -147,6 +147,11 @@ impl Days {
         }
     }
 
+    /// Nobody was at home on the day at this position.
+    pub fn leave_out(&mut self, index: usize) {
+        self.lived_in[index] = false;
+    }
+
     /// How many days there are, lived in or not.
     pub fn len(&self) -> usize {
         self.lived_in.len()

@@ -14,10 +14,12 @@ pub use facts::Facts;
 use order::Order;
 pub use steps::{Step, Steps};
 
+mod away;
 mod echo;
 mod facts;
 mod order;
 mod steps;
+mod timer;
 
 /// An entity with more changes a day than this, on average, has no single moments that people would call a habit.
 pub const MAX_CHANGES_PER_DAY: usize = 60;
@@ -109,10 +111,23 @@ impl Evidence {
             let moments = order.moments(&clock);
             (order, echoes, moments)
         };
-        let ((order, echoes, mut moments), done) =
+        let ((mut order, echoes, mut moments), done) =
             both(in_order, || facts::give(facts.len(), records(), samples));
         for (facts, (steps, samples)) in facts.iter_mut().zip(done) {
             (facts.steps, facts.samples) = (steps, samples);
+        }
+        let timed: Vec<(u32, Vec<i64>)> = (0..)
+            .zip(&mut moments)
+            .map(|(change, moments)| (change, timer::take(moments)))
+            .filter(|(_, taken)| !taken.is_empty())
+            .collect();
+        for (change, taken) in &timed {
+            left_out.add(Reason::Timer, taken.len() as u64);
+            order.forget(*change, taken);
+            let entity = order.entity_of[*change as usize] as usize;
+            for &at in taken {
+                facts[entity].steps.silence(at);
+            }
         }
         order.count_left_out(&mut left_out);
         left_out.add(Reason::Echo, echoes.len() as u64);
@@ -134,7 +149,8 @@ impl Evidence {
         let acts = |facts: &Facts| facts.left_out.is_none() && !facts.ambient && !facts.person;
         let people = facts.iter().zip(&by_day);
         let people = people.filter_map(|(facts, by_day)| acts(facts).then_some(by_day));
-        let days = days_of(known, people, &clock);
+        let mut days = days_of(known, people, &clock);
+        away::leave_out(&facts, &mut days);
         let mut kept = 0;
         let mut series = Vec::new();
         let mut series_of = vec![None; moments.len()];

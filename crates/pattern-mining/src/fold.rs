@@ -7,10 +7,13 @@ use crate::detect::{pair, routine, scene, sequence};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
 use crate::life;
-use crate::pattern::{DaySet, Oddity, Status};
+use crate::pattern::{DaySet, Kind, Oddity, Status};
 
 mod clock;
 mod explain;
+
+/// Triggers since a conditional habit happened last, none under its condition, that show that it only waits.
+const GOES_ON: usize = 3;
 
 /// What passed the run's cut.
 #[derive(Debug, Default)]
@@ -80,12 +83,21 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
     {
         hear_silence(finding, evidence);
     }
+    for routine in &mut routines {
+        if routine.scene {
+            hear_silence(routine, evidence);
+        }
+    }
     told.extend(conditionals);
     let free = explain::unexplained_times(times, &told, &sequences, &routines, evidence);
     told.extend(free);
     told.extend(sequences);
     told.extend(routines);
-    told.extend(significant.durations);
+    let mut durations = significant.durations;
+    for finding in &mut durations {
+        hear_silence(finding, evidence);
+    }
+    told.extend(durations);
     // A habit that has ended explains the silence of what it moved.
     let ended: HashSet<usize> = told
         .iter()
@@ -112,7 +124,7 @@ fn hear_silence(finding: &mut Finding, evidence: &Evidence) {
         .iter()
         .map(|&at| evidence.moment(at).day())
         .collect();
-    if finding.status == Status::Stopped {
+    if finding.status == Status::Stopped || waits_for_its_condition(finding, evidence) {
         return;
     }
     if let Some(status) = life::by_silence(&happened, &lived) {
@@ -122,6 +134,15 @@ fn hear_silence(finding: &mut Finding, evidence: &Evidence) {
     {
         finding.status = status;
     }
+}
+
+/// Whether what sets it off goes on, only not under its condition: a fan for hot days has not ended in autumn.
+fn waits_for_its_condition(finding: &Finding, evidence: &Evidence) -> bool {
+    let last = finding.occurrences.last().copied().unwrap_or(0);
+    let triggers = &evidence.series[finding.series[0]].moments;
+    let goes_on = triggers.len() - triggers.partition_point(|moment| moment.at <= last);
+    let missed = finding.misses.iter().any(|&at| at > last);
+    finding.kind == Kind::Conditional && goes_on >= GOES_ON && !missed
 }
 
 fn ends(finding: &Finding, evidence: &Evidence) -> (usize, usize) {

@@ -47,9 +47,11 @@ pub enum Reason {
     Startup,
     /// To or from `unavailable` or `unknown`.
     Unavailable,
+    /// At the same second of the day, day after day: a timer's.
+    Timer,
 }
 
-const ALL: [Reason; 19] = [
+const ALL: [Reason; 20] = [
     Reason::Ambient,
     Reason::Automation,
     Reason::AutomationItself,
@@ -69,6 +71,7 @@ const ALL: [Reason; 19] = [
     Reason::SelfRunning,
     Reason::Startup,
     Reason::Unavailable,
+    Reason::Timer,
 ];
 
 /// Changes left out, by reason.

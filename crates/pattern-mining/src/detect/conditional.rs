@@ -25,6 +25,9 @@ const MIN_SIDE: u32 = 6;
 const WORTH_A_LOOK: f64 = 1e-3;
 /// Pairs that hold more often than this have no room for a condition.
 const NEARLY_ALWAYS: f64 = 0.9;
+/// The state of some other thing explains a habit better than the sun or the day of the week only when it is more convincing by this
+/// factor: what is on in the evening goes with the dark.
+const STRANGE: f64 = 1e3;
 /// Numeric thresholds that are tried: parts of the values at the triggers.
 const QUANTILES: [f64; 5] = [0.2, 0.35, 0.5, 0.65, 0.8];
 /// An entity whose state is a condition changes at most this often a day.
@@ -88,7 +91,7 @@ pub fn split(evidence: &Evidence, links: &[Link], conditions: &Conditions) -> Ve
         || search.by_state(),
         || (search.by_calendar(), search.by_number()),
     );
-    let best = by_calendar.or(by_state).or(by_number);
+    let best = by_calendar.or(by_state, STRANGE).or(by_number, 1.0);
     let found = pairs.iter().zip(best.of_pair);
     found
         .filter_map(|(link, best)| {
@@ -113,10 +116,13 @@ impl Best {
         }
     }
 
-    /// The better of both for each pair; of two as good as each other this one.
-    fn or(mut self, other: Self) -> Self {
+    /// The better of both for each pair; this one unless the other is more convincing by a factor.
+    fn or(mut self, other: Self, factor: f64) -> Self {
         for (mine, other) in self.of_pair.iter_mut().zip(other.of_pair) {
-            keep_better(mine, other);
+            let is_enough = |(p_value, _): &(f64, Which)| {
+                mine.is_none_or(|(least, _)| *p_value * factor <= least)
+            };
+            keep_better(mine, other.filter(is_enough));
         }
         self
     }
@@ -209,7 +215,7 @@ fn is_worth_it(link: &Link) -> bool {
     link.p_value <= WORTH_A_LOOK
         && link.share() <= NEARLY_ALWAYS
         && !link.is_timer()
-        && link.lived().len() >= 2 * MIN_SIDE as usize
+        && link.lived().count() >= 2 * MIN_SIDE as usize
 }
 
 /// A condition, in the miner's own words.
@@ -249,7 +255,8 @@ impl Which {
                 }
             }
             Self::Number(entity, threshold, above) => {
-                let limit = Some(f64::from(threshold));
+                // By its shortest digits: 28.8, not 28.799999237.
+                let limit = threshold.to_string().parse::<f64>().ok();
                 Condition::Numeric {
                     entity: evidence.facts[entity].id.clone(),
                     above: limit.filter(|_| above),
@@ -278,8 +285,12 @@ fn each_threshold(
         hits
     }));
     for quantile in QUANTILES {
-        let threshold = measured[(quantile * (measured.len() - 1) as f64) as usize].0;
-        let below = measured.partition_point(|&(value, _)| value <= threshold);
+        let value = measured[(quantile * (measured.len() - 1) as f64) as usize].0;
+        let below = measured.partition_point(|&(other, _)| other <= value);
+        let Some(&(next, _)) = measured.get(below) else {
+            continue;
+        };
+        let threshold = between(value, next);
         let (low, all) = (below as u32, measured.len() as u32);
         let above = (hits - hits_below[below], all - low);
         consider(threshold, true, table.table(place, above));
@@ -289,6 +300,17 @@ fn each_threshold(
             table.table(place, (hits_below[below], low)),
         );
     }
+}
+
+/// The number of fewest decimals between two measurements: that a lamp goes on below 30 says more than that it does at 28.7 and lower.
+fn between(low: f32, high: f32) -> f32 {
+    let middle = f32::midpoint(low, high);
+    let rounded = (-2..4).map(|decimals| {
+        let parts = 10_f32.powi(decimals);
+        (middle * parts).round() / parts
+    });
+    let mut fitting = rounded.filter(|&value| low <= value && value < high);
+    fitting.next().unwrap_or(low)
 }
 
 fn is_clear(((hits, trials), (other_hits, other_trials)): Table) -> bool {
@@ -304,7 +326,7 @@ fn finding(evidence: &Evidence, link: &Link, p_value: f64, which: Which) -> Find
     let mut finding = pair::finding(link);
     finding.kind = Kind::Conditional;
     finding.p_value = link.p_value.max(p_value.min(1.0));
-    let lived = link.lived().iter();
+    let lived = link.lived();
     let (hit, missed): (Vec<&Turn>, Vec<&Turn>) = lived
         .filter(|turn| which.holds(evidence, turn.at))
         .partition(|turn| link.is_hit(turn));

@@ -5,8 +5,9 @@
 
 use crate::evidence::{Evidence, Facts};
 use crate::finding::{Finding, Found};
+use crate::life::{self, NEW_DAYS};
 use crate::noise;
-use crate::pattern::Kind;
+use crate::pattern::{Kind, Status};
 use crate::score::{binomial_tail, quartiles, wilson_lower};
 
 /// Half width of the window: a factor.
@@ -27,6 +28,11 @@ const SHORTEST: f64 = 60.0;
 const MAX_QUARTERS: f64 = 0.25;
 /// Quarter points closer than this part of the median are a timer, not a person.
 const TIMER: f64 = 0.01;
+
+/// Days in which a habit that began lately shows, or one whose time has changed.
+const RECENT_DAYS: i64 = 42;
+
+const DAY: i64 = 86_400_000_000;
 
 /// A state held from one instant to another.
 #[derive(Debug, Clone, Copy)]
@@ -90,14 +96,24 @@ pub fn find(evidence: &Evidence) -> Found {
         let mut times = held(facts, state as u16, evidence.span.1);
         times.retain(|time| time.by_hand && !time.lasts && time.seconds > 0.0);
         if times.len() >= MIN_TIMES {
-            found.hypotheses += 1;
-            found.findings.extend(typical(evidence, index, &times));
+            found.hypotheses += 2;
+            // All of the past, or where there is nothing in it as a whole, its latest part.
+            let whole = typical(evidence, index, &times, &times);
+            found.findings.extend(whole.or_else(|| {
+                let since = evidence.span.1 - RECENT_DAYS * DAY;
+                let recent = times.partition_point(|time| time.from < since);
+                let recent = &times[recent..];
+                (MIN_TIMES..times.len())
+                    .contains(&recent.len())
+                    .then(|| typical(evidence, index, recent, &times))?
+            }));
         }
     }
     found
 }
 
-fn typical(evidence: &Evidence, index: usize, times: &[Held]) -> Option<Finding> {
+/// The habit that shows in these of all times, with the part of all times in which it lived.
+fn typical(evidence: &Evidence, index: usize, times: &[Held], all: &[Held]) -> Option<Finding> {
     let mut sorted: Vec<f64> = times.iter().map(|time| time.seconds).collect();
     let (below, usual, above) = quartiles(&mut sorted);
     let mut end = 0;
@@ -135,13 +151,25 @@ fn typical(evidence: &Evidence, index: usize, times: &[Held]) -> Option<Finding>
     let mut finding = Finding::new(Kind::Duration, vec![index]);
     // Every time could have begun the window.
     finding.p_value = (binomial_tail(trials, hits, chance) * f64::from(trials)).min(1.0);
-    finding.hits = hits;
-    finding.opportunities = trials;
-    finding.expected = chance * f64::from(trials);
     finding.minutes = Some(middle / 60.0);
     finding.delay = Some((low, middle, high));
-    let (inside, outside): (Vec<&Held>, Vec<&Held>) = times.iter().partition(|time| is_in(time));
+    let row: Vec<bool> = all.iter().map(|time| is_in(&time)).collect();
+    let life = life::of_row(&row);
+    let lived = if life.began || life.ended {
+        &all[life.part.clone()]
+    } else {
+        times
+    };
+    let (inside, outside): (Vec<&Held>, Vec<&Held>) = lived.iter().partition(|time| is_in(time));
+    finding.hits = inside.len() as u32;
+    finding.opportunities = lived.len() as u32;
+    finding.expected = chance * lived.len() as f64;
     finding.occurrences = inside.iter().map(|time| time.from).collect();
     finding.misses = outside.iter().map(|time| time.from).collect();
+    if life.ended {
+        finding.status = Status::Stopped;
+    } else if life.began && lived.first()?.from >= evidence.span.1 - NEW_DAYS as i64 * DAY {
+        finding.status = Status::New;
+    }
     Some(finding)
 }

@@ -5,13 +5,18 @@
 //! bursts. The sum of those unequal chances is compared with the count by a binomial tail at their mean, which Hoeffding (1956) shows
 //! to be no smaller than the true one above the mean. The choice of the delay is paid for.
 
-use crate::calendar::MINUTES_PER_DAY;
+use std::borrow::Cow;
+
 use crate::evidence::{Evidence, Moment};
 use crate::life::{self, Life};
-use crate::pattern::DaySet;
 use crate::score::{binomial_tail, quartiles};
 
 use super::screen::LONGEST;
+pub use rhythm::Rhythm;
+use visits::{Already, firsts};
+
+mod rhythm;
+mod visits;
 
 /// Delays that are tried, in seconds.
 const DELAYS: [i64; 7] = [10, 20, 45, 90, 180, 360, LONGEST];
@@ -21,6 +26,8 @@ const OTHER_DAYS: i64 = 300;
 const SAME_DAY: i64 = 2_700;
 /// Quarter points closer than this part of the median are a timer, not a person.
 const TIMER_PART: f64 = 0.01;
+/// What mostly follows somebody who walks by within so many seconds is a machine's: a hand has first to come to the switch.
+const AT_ONCE: f64 = 3.0;
 /// Quarter points closer than this many seconds are a timer, not a person.
 const TIMER_SECONDS: f64 = 0.25;
 
@@ -33,6 +40,8 @@ pub struct Turn {
     pub at: Moment,
     /// Seconds until the effect, where it came within the longest delay.
     pub delay: Option<f64>,
+    /// The effect was not so already, so that it could come.
+    pub open: bool,
     /// Times a second that the effect happens anyway.
     rate: f64,
 }
@@ -44,7 +53,7 @@ pub struct Link {
     pub from: usize,
     /// Position of the effect's series.
     pub to: usize,
-    /// Every trigger on a day that counts.
+    /// The first trigger of every visit on a day that counts.
     pub turns: Vec<Turn>,
     /// Longest delay that counts, in seconds.
     pub within: f64,
@@ -56,6 +65,8 @@ pub struct Link {
     pub hits: u32,
     /// Triggers within that part.
     pub opportunities: u32,
+    /// The trigger follows whoever walks by.
+    pub ambient: bool,
     /// Triggers that chance would have followed.
     pub expected: f64,
     /// Triggers within that part that the effect came before, within the same delay.
@@ -72,9 +83,9 @@ impl Link {
         turn.delay.is_some_and(|delay| delay <= self.within)
     }
 
-    /// The turns of the part in which it lived.
-    pub fn lived(&self) -> &[Turn] {
-        &self.turns[self.life.part.clone()]
+    /// The turns of the part in which it lived at which the effect could come.
+    pub fn lived(&self) -> impl Iterator<Item = &Turn> {
+        open(&self.turns, &self.life)
     }
 
     /// Share of the triggers that were followed.
@@ -91,7 +102,7 @@ impl Link {
     /// The delay is that of a timer.
     pub fn is_timer(&self) -> bool {
         let (low, middle, high) = self.delay;
-        high - low < (TIMER_PART * middle).max(TIMER_SECONDS)
+        high - low < (TIMER_PART * middle).max(TIMER_SECONDS) || (self.ambient && high < AT_ONCE)
     }
 
     /// The one comes before the other clearly more often than after.
@@ -101,89 +112,9 @@ impl Link {
     }
 }
 
-/// The effect's moments, folded on the day, for weekdays and weekends.
-pub struct Rhythm {
-    /// Seconds of the day, in order.
-    folded: [Vec<i32>; 2],
-    /// For each minute of the day, how many of them come before it.
-    before: [Vec<u32>; 2],
-    days: [f64; 2],
-}
-
-impl Rhythm {
-    /// The rhythm of a series.
-    pub fn new(evidence: &Evidence, series: usize) -> Self {
-        let mut folded = [Vec::new(), Vec::new()];
-        for moment in &evidence.series[series].moments {
-            folded[kind_of(moment.day())].push(second_of_day(*moment));
-        }
-        let count = |class: DaySet| {
-            let days = &evidence.days;
-            (0..days.len())
-                .filter(|&day| days.counts(day, class))
-                .count() as f64
-        };
-        for seconds in &mut folded {
-            seconds.sort_unstable();
-        }
-        let before = folded.each_ref().map(|seconds| {
-            let mut next = 0;
-            (0..=MINUTES_PER_DAY as i32)
-                .map(|minute| {
-                    while seconds
-                        .get(next)
-                        .is_some_and(|&second| second < minute * 60)
-                    {
-                        next += 1;
-                    }
-                    next as u32
-                })
-                .collect()
-        });
-        Self {
-            folded,
-            before,
-            days: [count(DaySet::WEEKDAY), count(DaySet::WEEKEND)],
-        }
-    }
-
-    /// How many of the effect's moments on days of a kind come before a second of the day.
-    fn before(&self, kind: usize, second: i32) -> usize {
-        let before = &self.before[kind];
-        let start = before[(second / 60) as usize] as usize;
-        let end = before
-            .get((second / 60) as usize + 1)
-            .map_or(start, |&end| end as usize);
-        start + self.folded[kind][start..end].partition_point(|&other| other < second)
-    }
-
-    /// Times a second at this time of other days of the same kind; `today` is how many of them are of the same day.
-    fn rate(&self, moment: Moment, today: usize) -> f64 {
-        let kind = kind_of(moment.day());
-        // The middle of the delays that are tried lies a little after the trigger.
-        let middle = second_of_day(moment) + 60;
-        let (from, until) = (middle - OTHER_DAYS as i32, middle + OTHER_DAYS as i32);
-        let between = |from: i32, until: i32| {
-            self.before(kind, until.min(86_400)) - self.before(kind, from.max(0))
-        };
-        let mut count = between(from, until);
-        if from < 0 {
-            count += between(from + 86_400, 86_400);
-        }
-        if until > 86_400 {
-            count += between(0, until - 86_400);
-        }
-        let others = (self.days[kind] - 1.0).max(1.0);
-        count.saturating_sub(today) as f64 / others / (2 * OTHER_DAYS) as f64
-    }
-}
-
-fn kind_of(day: i64) -> usize {
-    usize::from(DaySet::WEEKEND.contains(day))
-}
-
-fn second_of_day(moment: Moment) -> i32 {
-    (moment.of_day() * 60 + (moment.at / SECOND).rem_euclid(60)) as i32
+/// Those of the turns of a life at which the effect could come.
+fn open<'a>(turns: &'a [Turn], life: &Life) -> impl Iterator<Item = &'a Turn> {
+    turns[life.part.clone()].iter().filter(|turn| turn.open)
 }
 
 /// Tests one pair. None where nothing speaks for it.
@@ -195,16 +126,22 @@ pub fn test(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Opt
         ended: false,
     };
     let mut link = best_delay(from, to, turns, all, 1.0)?;
-    let row: Vec<bool> = link.turns.iter().map(|turn| link.is_hit(turn)).collect();
-    let life = life::of_row(&row);
+    let chances: Vec<usize> = (0..link.turns.len())
+        .filter(|&place| link.turns[place].open)
+        .collect();
+    let hit = |&place: &usize| link.is_hit(&link.turns[place]);
+    let row: Vec<bool> = chances.iter().map(hit).collect();
+    let mut life = life::of_row(&row);
+    let place = |chance: usize| chances.get(chance).copied().unwrap_or(link.turns.len());
+    life.part = place(life.part.start)..place(life.part.end);
     if life.began || life.ended {
         let charge = row.len() as f64;
         link = best_delay(from, to, link.turns, life, charge)?;
     }
+    link.ambient = evidence.facts_of(from).ambient;
     let effect = &evidence.series[to].moments;
     link.reversed = link
         .lived()
-        .iter()
         .filter(|turn| came_before(effect, turn, link.within))
         .count() as u32;
     Some(link)
@@ -212,14 +149,13 @@ pub fn test(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Opt
 
 /// Chooses the delay at which the pair is least likely by chance.
 fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64) -> Option<Link> {
-    let lived = &turns[life.part.clone()];
-    let trials = lived.len() as u32;
+    let lived = || open(&turns, &life);
+    let trials = lived().count() as u32;
     let mut best: Option<(f64, i64, u32, f64)> = None;
     let mut before = 0;
-    let expected = expected(lived);
+    let expected = expected(lived());
     for (within, expected) in DELAYS.into_iter().zip(expected) {
-        let hits = lived
-            .iter()
+        let hits = lived()
             .filter(|turn| turn.delay.is_some_and(|delay| delay <= within as f64))
             .count() as u32;
         // Where waiting longer brings no hit, chance only gets better.
@@ -235,11 +171,10 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
         }
     }
     let (p_value, within, hits, expected) = best?;
-    let followed = lived
-        .iter()
-        .filter(|turn| turn.delay.is_some_and(|delay| delay <= within as f64));
-    let mut delays: Vec<f64> = followed.clone().filter_map(|turn| turn.delay).collect();
-    let mut days: Vec<i64> = followed.map(|turn| turn.at.day()).collect();
+    let is_followed = |turn: &&Turn| turn.delay.is_some_and(|delay| delay <= within as f64);
+    let followed: Vec<&Turn> = lived().filter(is_followed).collect();
+    let mut delays: Vec<f64> = followed.iter().filter_map(|turn| turn.delay).collect();
+    let mut days: Vec<i64> = followed.iter().map(|turn| turn.at.day()).collect();
     days.dedup();
     Some(Link {
         from,
@@ -249,6 +184,7 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
         life,
         hits,
         opportunities: trials,
+        ambient: false,
         expected,
         reversed: 0,
         days: days.len() as u32,
@@ -258,9 +194,9 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
 }
 
 /// For each of the delays, how many of the triggers chance would have followed.
-fn expected(turns: &[Turn]) -> [f64; DELAYS.len()] {
+fn expected<'a>(turns: impl Iterator<Item = &'a Turn>) -> [f64; DELAYS.len()] {
     let mut expected = [0.0; DELAYS.len()];
-    for turn in turns.iter().filter(|turn| turn.rate > 0.0) {
+    for turn in turns.filter(|turn| turn.rate > 0.0) {
         // Nothing within five seconds; the delays are multiples of that.
         let none = (-turn.rate * 5.0).exp();
         for (sum, within) in expected.iter_mut().zip(DELAYS) {
@@ -275,11 +211,20 @@ fn turns(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Vec<Tu
     let triggers = &evidence.series[from].moments;
     let effects = &evidence.series[to].moments;
     let last = evidence.span.1;
+    let there = Already::new(evidence, to);
     let mut next = 0;
     let mut low = 0;
     let mut high = 0;
     let mut turns: Vec<Turn> = Vec::with_capacity(triggers.len());
-    for (number, &trigger) in triggers.iter().enumerate() {
+    // What follows whoever walks by comes again and again while people are in a room, whatever they do there.
+    let ambient = evidence.facts_of(from).ambient;
+    let firsts = if ambient {
+        Cow::Borrowed(&triggers[..])
+    } else {
+        Cow::Owned(firsts(triggers))
+    };
+    for (number, &trigger) in firsts.iter().enumerate() {
+        let begun = number.checked_sub(1).map(|before| firsts[before].at);
         if !evidence.days.lived_at(trigger.minute) || trigger.at + LONGEST * SECOND > last {
             continue;
         }
@@ -289,8 +234,8 @@ fn turns(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Vec<Tu
         {
             next += 1;
         }
-        // The effect belongs to the latest trigger before it.
-        let until = triggers.get(number + 1).map_or(i64::MAX, |later| later.at);
+        // The effect belongs to the latest visit before it.
+        let until = firsts.get(number + 1).map_or(i64::MAX, |later| later.at);
         let delay = effects
             .get(next)
             .filter(|effect| effect.at <= until && effect.at - trigger.at <= LONGEST * SECOND)
@@ -324,6 +269,7 @@ fn turns(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Vec<Tu
         turns.push(Turn {
             at: trigger,
             delay,
+            open: ambient || !there.is_so(trigger.at, begun),
             rate: local.max(rhythm.rate(trigger, today)),
         });
     }

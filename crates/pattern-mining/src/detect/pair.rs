@@ -67,8 +67,7 @@ pub fn is_habit(link: &Link) -> bool {
 /// The pair as a finding.
 pub fn finding(link: &Link) -> Finding {
     let mut finding = Finding::new(Kind::Pair, vec![link.from, link.to]);
-    let (hit, missed): (Vec<&Turn>, Vec<&Turn>) =
-        link.lived().iter().partition(|turn| link.is_hit(turn));
+    let (hit, missed): (Vec<&Turn>, Vec<&Turn>) = link.lived().partition(|turn| link.is_hit(turn));
     finding.p_value = link.p_value;
     finding.hits = link.hits;
     finding.opportunities = link.opportunities;

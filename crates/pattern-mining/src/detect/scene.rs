@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Moment};
 use crate::finding::Finding;
-use crate::pattern::Kind;
+use crate::life::{self, Life};
+use crate::pattern::{Kind, Status};
 
 use super::link::Link;
 use super::pair;
@@ -70,10 +71,23 @@ fn finding(evidence: &Evidence, links: &[&Link], group: &BTreeSet<usize>) -> Fin
         .iter()
         .map(|moment| moment.at)
         .partition(|&at| members.iter().filter(|&&series| near(series, at)).count() >= quorum);
+    let life = life::of_row(
+        &lead_moments
+            .iter()
+            .map(|moment| hit.binary_search(&moment.at).is_ok())
+            .collect::<Vec<_>>(),
+    );
+    let (hit, missed) = (
+        lived(hit, lead_moments, &life),
+        lived(missed, lead_moments, &life),
+    );
     let mut finding = Finding::new(Kind::Routine, members.clone());
+    if life.ended {
+        finding.status = Status::Stopped;
+    }
     finding.p_value = inside.map(|link| link.p_value).fold(0.0, f64::max);
     finding.hits = hit.len() as u32;
-    finding.opportunities = lead_moments.len() as u32;
+    finding.opportunities = (hit.len() + missed.len()) as u32;
     finding.member_share = members
         .iter()
         .map(|&series| {
@@ -85,4 +99,12 @@ fn finding(evidence: &Evidence, links: &[&Link], group: &BTreeSet<usize>) -> Fin
     finding.quorum = quorum;
     finding.scene = true;
     finding
+}
+
+/// Those of the instants that lie in the part of the lead's moments in which it lived.
+fn lived(mut instants: Vec<i64>, moments: &[Moment], life: &Life) -> Vec<i64> {
+    let part = &moments[life.part.clone()];
+    let ends = part.first().zip(part.last());
+    instants.retain(|&at| ends.is_some_and(|(first, last)| (first.at..=last.at).contains(&at)));
+    instants
 }

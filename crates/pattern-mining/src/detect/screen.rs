@@ -12,7 +12,7 @@ const SHORT: i64 = 60;
 /// Fewest times that something must have happened to take part in a pair.
 pub const MIN_TIMES: usize = 5;
 /// Smallest share of the triggers that must be followed for a pair to be tested; conditions can make a habit of so few.
-const MIN_SHARE: f64 = 0.1;
+const MIN_SHARE: f64 = 0.04;
 /// Most series that take part, the busiest; bounds the table of counters to 8 bytes for each pair of them.
 const MAX_SERIES: usize = 2_000;
 /// Changes after which the pass looks up whether it is to end.

@@ -122,8 +122,10 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
     let mut occurrences = Vec::new();
     let mut misses = Vec::new();
     let mut totals = Vec::new();
-    let mut row = Vec::with_capacity(first.turns.len());
-    for turn in &first.turns {
+    let mut chances = first.turns.clone();
+    chances.retain(|turn| turn.open);
+    let mut row = Vec::with_capacity(chances.len());
+    for turn in &chances {
         let mut at = turn.at.at;
         let mut times = Vec::with_capacity(steps.len());
         for step in steps {
@@ -151,7 +153,7 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
         }
     }
     let life = life::of_row(&row);
-    let lived = &first.turns[life.part.clone()];
+    let lived = &chances[life.part.clone()];
     let (from, until) = (lived.first()?.at.at, lived.last()?.at.at);
     occurrences.retain(|at| (from..=until).contains(at));
     misses.retain(|at| (from..=until).contains(at));
@@ -174,6 +176,6 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
         .collect();
     finding.delay = Some(quartiles(&mut totals));
     finding.within = steps.iter().map(|step| step.within).sum();
-    finding.status = pair::status(&life, &first.turns);
+    finding.status = pair::status(&life, &chances);
     Some(finding)
 }

@@ -53,7 +53,15 @@ pub(super) fn silence(facts: &[Facts], order: &mut Order) -> Vec<(usize, i64)> {
     let is_asked = |change: u32| may_echo[change as usize];
     each_close(order, is_asked, |first, second| {
         let pair = (order.actions[first].change, order.actions[second].change);
-        silenced[second] |= echoes.contains_key(&pair);
+        if echoes.contains_key(&pair) {
+            // A person follows its phone at once, and is whom the habit is of.
+            let (one, other) = (
+                domain_of(&facts_of(pair.0).id),
+                domain_of(&facts_of(pair.1).id),
+            );
+            let is_phone = one == "device_tracker" && other == "person";
+            silenced[if is_phone { first } else { second }] = true;
+        }
     });
     let mut found = Vec::new();
     let actions = order.actions.iter_mut().zip(silenced);

@@ -92,6 +92,14 @@ impl Order {
         moments
     }
 
+    /// These instants of a change, in order, are no evidence.
+    pub(super) fn forget(&mut self, change: u32, instants: &[i64]) {
+        for action in &mut self.actions {
+            let is_one = action.change == change && instants.binary_search(&action.at).is_ok();
+            action.evidence &= !is_one;
+        }
+    }
+
     /// The evidence as instants and series, where each change has its series or none.
     pub(super) fn of_series(self, series_of: &[Option<u32>]) -> Vec<(i64, u32)> {
         let actions = self.actions.into_iter();

@@ -21,7 +21,9 @@ const EXPLAINED: f64 = 0.6;
 const MEMBER_MINUTES: i64 = 60;
 
 /// Of all links between two entities, the one to tell.
-pub(super) fn one_link_each(links: Vec<Link>, evidence: &Evidence) -> Vec<Link> {
+pub(super) fn one_link_each(mut links: Vec<Link>, evidence: &Evidence) -> Vec<Link> {
+    let ends = own_ends(&links, evidence);
+    links.retain(|link| !ends.contains(&(link.from, link.to)));
     let mut best: HashMap<(usize, usize), Link> = HashMap::new();
     for link in links {
         let (from, to) = super::link_ends(&link, evidence);
@@ -34,6 +36,26 @@ pub(super) fn one_link_each(links: Vec<Link>, evidence: &Evidence) -> Vec<Link> 
     let mut links: Vec<Link> = best.into_values().collect();
     links.sort_unstable_by_key(|link| (link.from, link.to));
     links
+}
+
+/// Links whose effect is only that the trigger's own trigger comes to its end: the kettle goes off three minutes after the lamp that
+/// went on because of it.
+fn own_ends(links: &[Link], evidence: &Evidence) -> HashSet<(usize, usize)> {
+    let entity = |series: usize| evidence.series[series].entity;
+    let begins: Vec<&Link> = links
+        .iter()
+        .filter(|link| evidence.series[link.from].active)
+        .collect();
+    let is_end = |link: &&Link| {
+        !evidence.series[link.to].active
+            && begins.iter().any(|begin| {
+                begin.to == link.from
+                    && entity(begin.from) == entity(link.to)
+                    && 2 * begin.hits >= link.hits
+            })
+    };
+    let ends = links.iter().filter(is_end);
+    ends.map(|link| (link.from, link.to)).collect()
 }
 
 fn worth(link: &Link, evidence: &Evidence) -> f64 {
@@ -102,11 +124,7 @@ fn is_explained(link: &Link, rival: &Link, evidence: &Evidence) -> bool {
             .get(next)
             .is_some_and(|other| other.at <= at + NEAR_SECONDS * 1_000_000)
     };
-    let without: Vec<_> = link
-        .lived()
-        .iter()
-        .filter(|turn| !near(turn.at.at))
-        .collect();
+    let without: Vec<_> = link.lived().filter(|turn| !near(turn.at.at)).collect();
     let hits = without.iter().filter(|turn| link.is_hit(turn)).count();
     without.len() >= MIN_WITHOUT && (hits as f64) < WITHOUT * without.len() as f64
 }

@@ -73,7 +73,8 @@ impl<'a> TriggerTable<'a> {
             });
             let mut lived = vec![0; width];
             let mut hit = vec![0; width];
-            for place in link.life.part.clone() {
+            let is_open = |place: &usize| link.turns[*place].open;
+            for place in link.life.part.clone().filter(is_open) {
                 set(&mut lived, place);
                 if link.is_hit(&link.turns[place]) {
                     set(&mut hit, place);
@@ -214,7 +215,7 @@ impl<'a> TriggerTable<'a> {
 
     /// How many triggers of a pair lie within its life.
     pub(super) fn lived(&self, place: usize) -> usize {
-        self.rows[place].link.lived().len()
+        self.rows[place].link.opportunities as usize
     }
 
     /// The table of two by two of a pair of which it is known how it goes while something holds.
@@ -226,7 +227,7 @@ impl<'a> TriggerTable<'a> {
 impl Row<'_> {
     /// What is not inside is outside.
     fn table(&self, inside: (u32, u32)) -> Table {
-        let all = (self.link.hits, self.link.lived().len() as u32);
+        let all = (self.link.hits, self.link.opportunities);
         (inside, (all.0 - inside.0, all.1 - inside.1))
     }
 }

@@ -7,7 +7,7 @@ use crate::evidence::Moment;
 use crate::finding::{ClockTime, Finding};
 use crate::life;
 use crate::pattern::{DaySet, Kind, Status};
-use crate::score::{binomial_tail, binomial_tail_is_below, wilson_lower};
+use crate::score::{binomial_tail, binomial_tail_is_below, fisher_greater, wilson_lower};
 
 use super::frame::{Frame, Shifts};
 use super::layout::{Choice, Layout, Point};
@@ -26,6 +26,9 @@ const MIN_SHARE_LOWER_SINGLE: f64 = 0.45;
 const NEAR_THE_SUN: i64 = 120;
 /// Smallest share of the days that chance leaves open on which it must have happened: 0 is chance, 1 is every day.
 const MIN_ABOVE_CHANCE: f64 = 0.5;
+/// The same for the widest window: what people do at about the time at which they get up or come home fills it to more than a half, and
+/// is no habit of its own.
+const MIN_ABOVE_CHANCE_WIDE: f64 = 0.55;
 /// Largest standard deviation in half widths of the window. An even spread over the window has 0.58: a habit has a middle.
 const MAX_SPREAD: f64 = 0.48;
 
@@ -37,6 +40,10 @@ const FLANK: i64 = 60;
 const WORTH_A_LOOK: f64 = 1e-3;
 /// Latest hits that say where a habit is now.
 const LATEST_HITS: usize = 12;
+/// A habit of the earlier days goes on when its share afterwards is more than this part of what it was.
+const GOES_ON: f64 = 0.3;
+/// A weekday is told from the others when chance would make such a difference more rarely than this.
+const SPECIAL: f64 = 0.05;
 /// Share of the days with a hit in the widest window, from which on a series is worth a look.
 const WORTH_A_SHARE: f64 = 0.35;
 
@@ -49,6 +56,8 @@ pub(super) struct Scan<'a> {
     windows: Vec<(i64, usize, u32)>,
     /// Those of the layout's points that lie in the class and the span.
     points: Vec<Point>,
+    /// All of the layout's points.
+    everywhere: &'a [Point],
 }
 
 /// Days that the widest window must have for anything of the choice to be looked at.
@@ -89,18 +98,13 @@ impl<'a> Scan<'a> {
             shifts: layout.shifts,
             windows,
             points,
+            everywhere: all,
         })
     }
 
     /// Points within `from..=until` minutes.
     fn between(&self, from: i64, until: i64) -> &[Point] {
-        let start = self
-            .points
-            .partition_point(|point| i64::from(point.minute) < from);
-        let end = self
-            .points
-            .partition_point(|point| i64::from(point.minute) <= until);
-        &self.points[start..end]
+        within(&self.points, from, until)
     }
 
     /// Days of the class on which something could have been seen at this minute, within a range of days.
@@ -152,29 +156,51 @@ impl<'a> Scan<'a> {
         }
         let (p_value, expected) = self.by_chance(centre, half_width, hits);
         let above = (f64::from(hits) - expected) / (f64::from(opportunities) - expected).max(1e-9);
-        if above < MIN_ABOVE_CHANCE || p_value >= WORTH_A_LOOK {
+        let widest = half_width == WINDOWS[WINDOWS.len() - 1].0;
+        let least = if widest {
+            MIN_ABOVE_CHANCE_WIDE
+        } else {
+            MIN_ABOVE_CHANCE
+        };
+        if above < least || p_value >= WORTH_A_LOOK {
             return None;
         }
         let (minute, spread) = self.now(&hit_points);
         if spread > MAX_SPREAD * half_width as f64 {
             return None;
         }
-        let hit_days: Vec<usize> = hit_points
-            .iter()
-            .map(|point| usize::from(point.day))
-            .collect();
+        if self.choice.class.count() == 1
+            && !self.is_special(centre, half_width, hits, opportunities)
+        {
+            return None;
+        }
+        let part = self.part(centre, half_width, share)?;
+        let (hit_points, possible) = if part == self.choice.span {
+            (hit_points, possible)
+        } else {
+            let inside = self.anywhere(centre, half_width);
+            let mut hit_points = one_a_day(&inside, centre);
+            hit_points.retain(|point| part.contains(&usize::from(point.day)));
+            (hit_points, self.possible(centre, part))
+        };
+        let hit_days = days_of(&hit_points);
         let mut finding = Finding::new(Kind::TimeOfDay, Vec::new());
         finding.p_value = p_value;
-        finding.hits = hits;
-        finding.opportunities = opportunities;
-        finding.expected = expected;
+        finding.hits = hit_points.len() as u32;
+        finding.opportunities = (possible.len() as u32).max(finding.hits);
+        finding.expected = expected * f64::from(finding.opportunities) / f64::from(opportunities);
         finding.days = Some(self.choice.class);
         finding.occurrences = hit_points
             .iter()
             .map(|point| self.moments[point.moment as usize].at)
             .collect();
         finding.misses = self.missed(&possible, &hit_days, centre);
-        finding.status = self.status(&hit_days, centre);
+        let first = hit_days.first().copied().unwrap_or(0);
+        let mut earlier = days_of(&self.anywhere(centre, half_width));
+        earlier.retain(|&day| day < first);
+        earlier.sort_unstable();
+        earlier.dedup();
+        finding.status = self.status(&hit_days, earlier.len(), centre);
         if finding.status == Status::Stopped && self.shifts.frame != Frame::Clock {
             // Where it would be now, had it gone on moving, says nothing.
             return None;
@@ -187,6 +213,54 @@ impl<'a> Scan<'a> {
             frame: self.shifts.frame,
         });
         Some(finding)
+    }
+
+    /// The points of the window on all days of the class, also outside of the span.
+    fn anywhere(&self, centre: i64, half_width: i64) -> Vec<Point> {
+        let inside = within(self.everywhere, centre - half_width, centre + half_width);
+        let counts = |point: &&Point| self.days.counts(usize::from(point.day), self.choice.class);
+        inside.iter().filter(counts).copied().collect()
+    }
+
+    /// The days in which the habit lived, of which the span was tested: a recent one may have begun before the span. None where it goes
+    /// on behind the span of the earlier days, which then only was the best part of it.
+    fn part(&self, centre: i64, half_width: i64, share: f64) -> Option<Range<usize>> {
+        let (span, all) = (&self.choice.span, self.days.len());
+        if *span == (0..all) {
+            return Some(span.clone());
+        }
+        let happened = days_of(&one_a_day(&self.anywhere(centre, half_width), centre));
+        let share_in = |range: Range<usize>| {
+            let possible = self.possible(centre, range);
+            let hits = possible.iter().filter(|day| happened.contains(day)).count();
+            hits as f64 / possible.len().max(1) as f64
+        };
+        if span.end < all {
+            return (share_in(span.end..all) <= GOES_ON * share).then(|| span.clone());
+        }
+        let possible = self.possible(centre, 0..all);
+        let row: Vec<bool> = possible.iter().map(|day| happened.contains(day)).collect();
+        let life = life::of_row(&row);
+        let begin = possible.get(life.part.start).copied();
+        Some(match begin {
+            Some(begin) if life.began && !life.ended => begin.min(span.start)..all,
+            _ => span.clone(),
+        })
+    }
+
+    /// Whether the one weekday of the class has it clearly more often than the other days, paid for the choice of the weekday.
+    fn is_special(&self, centre: i64, half_width: i64, hits: u32, opportunities: u32) -> bool {
+        let inside = within(self.everywhere, centre - half_width, centre + half_width);
+        let other = |day: usize| {
+            self.days.counts(day, DaySet::ALL) && !self.days.counts(day, self.choice.class)
+        };
+        let mut happened = days_of(inside);
+        happened.retain(|&day| other(day));
+        happened.sort_unstable();
+        happened.dedup();
+        let others = (0..self.days.len()).filter(|&day| other(day)).count();
+        let outside = (happened.len() as u32, others as u32);
+        fisher_greater((hits, opportunities), outside) * 7.0 < SPECIAL
     }
 
     /// The middle of the days on which it was due and did not happen.
@@ -237,8 +311,8 @@ impl<'a> Scan<'a> {
         even.max(densest).min(0.99)
     }
 
-    /// Where it is in its life, from the days with a hit.
-    fn status(&self, hit_days: &[usize], centre: i64) -> Status {
+    /// Where it is in its life, from the days with a hit, and the number of earlier days on which it happened in passing.
+    fn status(&self, hit_days: &[usize], earlier: usize, centre: i64) -> Status {
         let Some(&first) = hit_days.first() else {
             return Status::Stopped;
         };
@@ -251,11 +325,10 @@ impl<'a> Scan<'a> {
             return Status::Drifting;
         }
         let came_back = life::came_back(&as_days(hit_days), &lived);
-        let young = life::young(
-            self.possible(centre, 0..first).len(),
-            first,
-            self.days.len(),
-        );
+        let absent = self.possible(centre, 0..first).len();
+        let share = hit_days.len() as f64 / lived.len().saturating_sub(absent).max(1) as f64;
+        let was_there = earlier as f64 > GOES_ON * share * absent as f64;
+        let young = life::young(absent, first, self.days.len()).filter(|_| !was_there);
         came_back.or(young).unwrap_or(Status::Active)
     }
 
@@ -283,6 +356,17 @@ impl<'a> Scan<'a> {
         };
         (minute, variance.sqrt())
     }
+}
+
+fn days_of(points: &[Point]) -> Vec<usize> {
+    points.iter().map(|point| usize::from(point.day)).collect()
+}
+
+/// Those of the points, which are in order of the minute, that lie within `from..=until` minutes.
+fn within(points: &[Point], from: i64, until: i64) -> &[Point] {
+    let start = points.partition_point(|point| i64::from(point.minute) < from);
+    let end = points.partition_point(|point| i64::from(point.minute) <= until);
+    &points[start..end]
 }
 
 /// The point of each day that lies nearest to the centre, by day.

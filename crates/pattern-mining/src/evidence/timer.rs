@@ -1,0 +1,102 @@
+//! What happens at the same second of the day, day after day, is done by a timer, an automation of another program or a schedule of
+//! the device: no hand is that exact.
+
+use crate::evidence::Moment;
+
+/// Changes to one state that lie within so many seconds of the day, …
+const WITHIN: i64 = 6;
+/// … on so many days, are a timer's.
+const MIN_DAYS: usize = 10;
+/// … when they are at least this part …
+const ALONE: f64 = 0.6;
+/// … of those within so many seconds around: what happens all the time also happens then.
+const AROUND: i64 = 30;
+/// A log in which more than this part of the changes lie on whole minutes tells no seconds.
+const WHOLE_MINUTES: f64 = 0.5;
+
+const DAY: i64 = 86_400;
+
+/// Takes a timer's moments out of those of one change, and returns their instants.
+pub(super) fn take(moments: &mut Vec<Moment>) -> Vec<i64> {
+    if moments.len() < MIN_DAYS {
+        return Vec::new();
+    }
+    let mut seconds: Vec<(i64, i64)> = moments
+        .iter()
+        .map(|moment| (second_of_day(*moment), moment.day()))
+        .collect();
+    let whole = seconds.iter().filter(|(second, _)| second % 60 == 0);
+    if whole.count() as f64 > WHOLE_MINUTES * seconds.len() as f64 {
+        return Vec::new();
+    }
+    seconds.sort_unstable();
+    let mut spans: Vec<(i64, i64)> = Vec::new();
+    let mut start = 0;
+    for end in 0..seconds.len() {
+        while seconds[end].0 - seconds[start].0 > WITHIN {
+            start += 1;
+        }
+        if end + 1 - start >= MIN_DAYS {
+            let mut days: Vec<i64> = seconds[start..=end].iter().map(|&(_, day)| day).collect();
+            days.sort_unstable();
+            days.dedup();
+            let (from, until) = (seconds[start].0, seconds[end].0);
+            let near = seconds.partition_point(|&(second, _)| second <= until + AROUND)
+                - seconds.partition_point(|&(second, _)| second < from - AROUND);
+            if days.len() >= MIN_DAYS && (end + 1 - start) as f64 >= ALONE * near as f64 {
+                spans.push((from, until));
+            }
+        }
+    }
+    if spans.is_empty() {
+        return Vec::new();
+    }
+    let mut taken = Vec::new();
+    moments.retain(|moment| {
+        let second = second_of_day(*moment);
+        let timed = spans
+            .iter()
+            .any(|&(from, until)| (from..=until).contains(&second));
+        if timed {
+            taken.push(moment.at);
+        }
+        !timed
+    });
+    taken
+}
+
+fn second_of_day(moment: Moment) -> i64 {
+    (moment.minute * 60 + moment.at.div_euclid(1_000_000).rem_euclid(60)).rem_euclid(DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(day: i64, second: i64) -> Moment {
+        let at = day * DAY + second;
+        Moment {
+            minute: at / 60,
+            at: at * 1_000_000,
+        }
+    }
+
+    #[test]
+    fn a_timer_is_taken_out_and_what_people_do_stays() {
+        let mut moments = Vec::new();
+        for day in 0..30 {
+            // At 21:00 to the second or two, and by hand some minutes before or after seven.
+            moments.push(moment(day, 7 * 3600 + (day * 7919) % 1200));
+            moments.push(moment(day, 21 * 3600 + day % 3 - 1));
+        }
+        assert_eq!(take(&mut moments).len(), 30);
+        assert_eq!(moments.len(), 30);
+        assert!(moments.iter().all(|moment| moment.of_day() < 8 * 60));
+    }
+
+    #[test]
+    fn a_log_of_whole_minutes_has_no_timers() {
+        let mut moments: Vec<Moment> = (0..60).map(|day| moment(day, 7 * 3600)).collect();
+        assert_eq!(take(&mut moments), [0; 0]);
+    }
+}
