@@ -223,6 +223,8 @@ fn turns(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Vec<Tu
     } else {
         Cow::Owned(firsts(triggers))
     };
+    // What rests nearly always does: that a lamp goes off within minutes is no wonder when it is on.
+    let keeps_all = ambient || !evidence.series[to].active;
     for (number, &trigger) in firsts.iter().enumerate() {
         let begun = number.checked_sub(1).map(|before| firsts[before].at);
         if !evidence.days.lived_at(trigger.minute) || trigger.at + LONGEST * SECOND > last {
@@ -269,7 +271,7 @@ fn turns(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Vec<Tu
         turns.push(Turn {
             at: trigger,
             delay,
-            open: ambient || !there.is_so(trigger.at, begun),
+            open: keeps_all || !there.is_so(trigger.at, begun),
             rate: local.max(rhythm.rate(trigger, today)),
         });
     }

@@ -98,10 +98,11 @@ fn held_by_minute(evidence: &Evidence, series: usize) -> [Vec<f64>; 2] {
     let facts = evidence.facts_of(series);
     let wanted = &evidence.series[series].state;
     let state = facts.states.iter().position(|state| state == wanted);
+    let active = evidence.series[series].active;
     let mut held = [(); 2].map(|()| vec![0.0; MINUTES_PER_DAY as usize + 1]);
     let ends = facts.steps.iter().skip(1).map(|step| step.at);
     for (step, end) in facts.steps.iter().zip(ends.chain([evidence.span.1])) {
-        if Some(usize::from(step.state)) != state {
+        if !active || Some(usize::from(step.state)) != state {
             continue;
         }
         let first = evidence.moment(step.at + LONGEST * SECOND).minute;
