@@ -1,34 +1,40 @@
 //! Several entities, in any order, within minutes, at a time of the day.
 //!
-//! Members are times of the day that lie close together. That alone is no routine: two habits at seven have nothing to do with each
-//! other until the day on which the one is late is the day on which the other is. So the distance of the two on the same day is
-//! compared with their distance on different days; that keeps each one's rhythm and breaks only the link.
+//! It begins with times of the day that lie close together. That alone is no routine: two habits at seven have nothing to do with each
+//! other until the day on which the one is late is the day on which the other is. So how often the two are near on the same day is
+//! compared with how often they would be on different days; that keeps each one's rhythm and breaks only the link. What keeps company
+//! with the routine then may join it, also where its own time of the day shows nothing: people go to bed at ten or at half past eleven,
+//! and do the same things then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::calendar::MINUTES_PER_DAY;
 use crate::evidence::Evidence;
 use crate::finding::{ClockTime, Finding};
-use crate::pattern::{Kind, Status};
-use crate::score::binomial_tail;
+use crate::pattern::{DaySet, Kind, Status};
 
 use super::time_of_day::apart;
+use company::{Around, Company};
+
+mod company;
 
 /// Members lie within this many minutes of each other on the clock.
-const NEAR: i64 = 30;
-/// On one day, members go together within this many minutes.
-const TOGETHER: i64 = 12;
+const NEAR: i64 = 45;
 /// Probability by chance below which two belong together, before it is paid for the number of pairs.
 const BELONG: f64 = 0.01;
 /// Fewest members.
 pub const MIN_MEMBERS: usize = 3;
 /// Share of the members that make an occurrence.
 const QUORUM: f64 = 0.6;
+/// Smallest share of a routine's days on which something takes part that joins it.
+const JOINS: f64 = 0.6;
 
 /// Finds routines among times of the day, which are given with their final day classes.
 pub fn find(evidence: &Evidence, times: &[&Finding]) -> Vec<Finding> {
-    let minutes: Vec<BTreeMap<i64, i64>> =
-        times.iter().map(|time| by_day(evidence, time)).collect();
+    let around: Vec<Around> = times
+        .iter()
+        .map(|time| Around::new(evidence, time.series[0], minute(time)))
+        .collect();
     let mut candidates = Vec::new();
     for one in 0..times.len() {
         for other in one + 1..times.len() {
@@ -40,7 +46,7 @@ pub fn find(evidence: &Evidence, times: &[&Finding]) -> Vec<Finding> {
     let limit = BELONG / candidates.len().max(1) as f64;
     let mut group: Vec<usize> = (0..times.len()).collect();
     for &(one, other) in &candidates {
-        if together(&minutes[one], &minutes[other]) < limit {
+        if company::by_chance(&around[one], &around[other]) < limit {
             let (from, to) = (group[one].max(group[other]), group[one].min(group[other]));
             group
                 .iter_mut()
@@ -50,175 +56,155 @@ pub fn find(evidence: &Evidence, times: &[&Finding]) -> Vec<Finding> {
     }
     let mut found = Vec::new();
     for name in 0..times.len() {
-        let members: Vec<usize> = (0..times.len())
+        let members: Vec<&Finding> = (0..times.len())
             .filter(|&member| group[member] == name)
+            .map(|member| times[member])
             .collect();
-        let mut entities: Vec<usize> = members
-            .iter()
-            .map(|&member| entity(evidence, times[member]))
-            .collect();
-        entities.sort_unstable();
-        entities.dedup();
-        if entities.len() >= MIN_MEMBERS {
-            found.extend(finding(evidence, times, &minutes, &members));
+        if members.len() > 1 {
+            found.extend(finding(evidence, &members));
         }
     }
     found
 }
 
-fn entity(evidence: &Evidence, time: &Finding) -> usize {
-    evidence.series[time.series[0]].entity
+fn entity(evidence: &Evidence, series: usize) -> usize {
+    evidence.series[series].entity
+}
+
+fn minute(time: &Finding) -> i64 {
+    time.clock.map_or(0, |clock| clock.minute)
 }
 
 fn may_belong(evidence: &Evidence, one: &Finding, other: &Finding) -> bool {
-    let (Some(here), Some(there)) = (one.clock, other.clock) else {
-        return false;
-    };
     let stopped = |finding: &Finding| finding.status == Status::Stopped;
-    !evidence.related(entity(evidence, one), entity(evidence, other))
-        && one.days == other.days
+    let class = |finding: &Finding| finding.days.unwrap_or(DaySet::ALL);
+    let (here, there) = (class(one), class(other));
+    one.clock.is_some()
+        && other.clock.is_some()
+        && !evidence.related(
+            entity(evidence, one.series[0]),
+            entity(evidence, other.series[0]),
+        )
+        && (here.covers(there) || there.covers(here))
         && stopped(one) == stopped(other)
-        && apart(here.minute, there.minute) <= NEAR
+        && apart(minute(one), minute(other)) <= NEAR
 }
 
-/// The minute since 1970 at which it happened, by the day that it belongs to.
-fn by_day(evidence: &Evidence, time: &Finding) -> BTreeMap<i64, i64> {
-    let centre = time.clock.map_or(0, |clock| clock.minute);
-    time.occurrences
-        .iter()
-        .map(|&at| {
-            let day = day_of(evidence, at, centre);
-            (day, evidence.moment(at).minute - day * MINUTES_PER_DAY)
-        })
-        .collect()
-}
-
-/// The day whose window an instant is in, which near midnight may be the neighbour's.
-fn day_of(evidence: &Evidence, at: i64, centre: i64) -> i64 {
-    (evidence.moment(at).minute - centre + MINUTES_PER_DAY / 2).div_euclid(MINUTES_PER_DAY)
-}
-
-/// Probability that two go together on so many of their common days if they do as on different days.
-fn together(one: &BTreeMap<i64, i64>, other: &BTreeMap<i64, i64>) -> f64 {
-    let common: Vec<(i64, i64)> = one
-        .iter()
-        .filter_map(|(day, &minute)| Some((minute, *other.get(day)?)))
-        .collect();
-    if common.len() < 5 {
-        return 1.0;
-    }
-    let near = |a: i64, b: i64| (a - b).abs() <= TOGETHER;
-    let same = common.iter().filter(|&&(a, b)| near(a, b)).count();
-    let mut crossed = (0_usize, 0_usize);
-    for (place, &(a, _)) in common.iter().enumerate() {
-        for (elsewhere, &(_, b)) in common.iter().enumerate() {
-            if place != elsewhere {
-                crossed.0 += usize::from(near(a, b));
-                crossed.1 += 1;
-            }
-        }
-    }
-    let chance = (crossed.0 as f64 + 1.0) / (crossed.1 as f64 + 1.0);
-    binomial_tail(common.len() as u32, same as u32, chance)
-}
-
-fn finding(
-    evidence: &Evidence,
-    times: &[&Finding],
-    minutes: &[BTreeMap<i64, i64>],
-    members: &[usize],
-) -> Option<Finding> {
+/// The routine of times that keep company.
+fn finding(evidence: &Evidence, times: &[&Finding]) -> Option<Finding> {
     // One state for each entity: the more regular one.
-    let mut chosen: Vec<usize> = Vec::new();
-    let mut by_strength = members.to_vec();
-    by_strength.sort_by(|&a, &b| times[b].strength().total_cmp(&times[a].strength()));
-    for member in by_strength {
-        if !chosen
-            .iter()
-            .any(|&other| entity(evidence, times[other]) == entity(evidence, times[member]))
-        {
-            chosen.push(member);
-        }
+    let mut by_strength = times.to_vec();
+    by_strength.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
+    let strongest = by_strength[0];
+    let centre = minute(strongest);
+    let mut members: Vec<usize> = Vec::new();
+    for time in &by_strength {
+        join(evidence, &mut members, time.series[0]);
     }
-    let mut days: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-    for &member in &chosen {
-        for (&day, &minute) in &minutes[member] {
-            days.entry(day).or_default().push(minute);
-        }
+    if members.len() < 2 {
+        return None;
     }
-    let quorum = (QUORUM * chosen.len() as f64).ceil() as usize;
-    let happened: Vec<(i64, i64)> = days
-        .iter()
-        .filter(|(_, minutes)| minutes.len() >= quorum)
-        .map(|(&day, minutes)| (day, minutes.iter().sum::<i64>() / minutes.len() as i64))
-        .collect();
-    let strongest = times[chosen[0]];
-    let clock = strongest.clock?;
-    let middle = median(happened.iter().map(|&(_, minute)| minute).collect())?;
-    let spread = (happened
-        .iter()
-        .map(|&(_, minute)| ((minute - middle) as f64).powi(2))
-        .sum::<f64>()
-        / happened.len() as f64)
-        .sqrt();
-    let mut in_order = chosen.clone();
-    in_order.sort_by_key(|&member| {
-        times[member]
-            .clock
-            .map_or(0, |clock| (clock.minute - middle + 720).rem_euclid(1440))
-    });
-    let mut finding = Finding::new(
-        Kind::Routine,
-        in_order
+    let company = Company::of(evidence, &members, centre, 2);
+    for series in joining(evidence, &company, centre) {
+        join(evidence, &mut members, series);
+    }
+    if members.len() < MIN_MEMBERS {
+        return None;
+    }
+    let quorum = (QUORUM * members.len() as f64).ceil() as usize;
+    let happened = Company::of(evidence, &members, centre, quorum).days;
+    if happened.is_empty() {
+        return None;
+    }
+    let minutes: Vec<i64> = happened.values().map(|day| day.minute).collect();
+    let middle = median(minutes.clone())?;
+    let square = |minute: &i64| ((minute - middle) as f64).powi(2);
+    let variance = minutes.iter().map(square).sum::<f64>() / minutes.len() as f64;
+    let share = |member: &usize| {
+        let there = happened.values().filter(|day| day.there.contains(member));
+        there.count() as f64 / happened.len() as f64
+    };
+    let usual = |member: &usize| {
+        let places = happened.values().filter_map(|day| {
+            let place = day.there.iter().position(|other| other == member)?;
+            Some(place as i64)
+        });
+        median(places.collect()).unwrap_or(0)
+    };
+    members.sort_by_key(usual);
+    let of_members = || {
+        times
             .iter()
-            .map(|&member| times[member].series[0])
-            .collect(),
-    );
-    finding.p_value = chosen
-        .iter()
-        .map(|&member| times[member].p_value)
-        .fold(0.0, f64::max);
+            .filter(|time| members.contains(&time.series[0]))
+    };
+    let mut finding = Finding::new(Kind::Routine, members.clone());
+    finding.p_value = of_members().map(|time| time.p_value).fold(0.0, f64::max);
     finding.quorum = quorum;
-    finding.hits = happened.len() as u32;
-    finding.expected = chosen
-        .iter()
-        .map(|&member| times[member].expected)
+    finding.expected = of_members()
+        .map(|time| time.expected)
         .fold(f64::INFINITY, f64::min);
     finding.days = strongest.days;
     finding.status = strongest.status;
     finding.clock = Some(ClockTime {
         minute: middle.rem_euclid(MINUTES_PER_DAY),
-        spread,
-        ..clock
+        spread: variance.sqrt(),
+        ..strongest.clock?
     });
-    finding.member_share = in_order
-        .iter()
-        .map(|&member| {
-            let there = happened
-                .iter()
-                .filter(|(day, _)| minutes[member].contains_key(day))
-                .count();
-            there as f64 / happened.len() as f64
-        })
+    finding.member_share = members.iter().map(share).collect();
+    // The days that count are those of the surest member, also where it came alone.
+    let due = strongest.occurrences.iter().chain(&strongest.misses);
+    let due: BTreeMap<i64, i64> = due
+        .map(|&at| (company::day_of(evidence, at, centre), at))
         .collect();
-    let instant = |&(day, minute): &(i64, i64)| {
-        evidence
+    let instant = |(&day, there): (&i64, &company::Together)| {
+        let index = evidence
             .days
             .index(day)
-            .map(|index| evidence.days.micros_at(index, minute))
+            .filter(|_| due.contains_key(&day))?;
+        Some(evidence.days.micros_at(index, there.minute))
     };
     finding.occurrences = happened.iter().filter_map(instant).collect();
-    // The days that count are those of the surest member, also where it came alone.
-    let centre = strongest.clock.map_or(0, |clock| clock.minute);
-    let missed = |at: &&i64| {
-        let day = day_of(evidence, **at, centre);
-        !happened.iter().any(|&(other, _)| other == day)
-    };
-    let due = strongest.misses.iter().chain(&strongest.occurrences);
-    finding.misses = due.filter(missed).copied().collect();
-    finding.misses.sort_unstable();
+    let missed = due.iter().filter(|(day, _)| !happened.contains_key(day));
+    finding.misses = missed.map(|(_, &at)| at).collect();
+    finding.hits = finding.occurrences.len() as u32;
     finding.opportunities = finding.hits + finding.misses.len() as u32;
-    Some(finding)
+    (finding.hits > 0).then_some(finding)
+}
+
+/// Adds a series, unless its entity, or what is one thing with it, takes part already.
+fn join(evidence: &Evidence, members: &mut Vec<usize>, series: usize) {
+    let own = entity(evidence, series);
+    let known = |&other: &usize| evidence.related(entity(evidence, other), own);
+    if !members.iter().any(known) {
+        members.push(series);
+    }
+}
+
+/// What is near on most of the days, and on other days' times is not: the surest first.
+fn joining(evidence: &Evidence, company: &Company, centre: i64) -> Vec<usize> {
+    let mut near: HashMap<usize, usize> = HashMap::new();
+    for series in company.near(evidence) {
+        *near.entry(series).or_default() += 1;
+    }
+    let least = (JOINS * company.days.len() as f64).max(5.0);
+    let mut candidates: Vec<usize> = near
+        .into_iter()
+        .filter(|&(series, days)| days as f64 >= least && evidence.series[series].effect)
+        .map(|(series, _)| series)
+        .collect();
+    candidates.sort_unstable();
+    let limit = BELONG / evidence.series.len().max(1) as f64;
+    let core = company.as_around();
+    let mut joining: Vec<(f64, usize)> = candidates
+        .into_iter()
+        .map(|series| {
+            let around = Around::new(evidence, series, centre);
+            (company::by_chance(&core, &around), series)
+        })
+        .filter(|&(p_value, _)| p_value < limit)
+        .collect();
+    joining.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+    joining.into_iter().map(|(_, series)| series).collect()
 }
 
 fn median(mut values: Vec<i64>) -> Option<i64> {

@@ -1,0 +1,156 @@
+//! Who is near to whom on the same day.
+
+use std::collections::BTreeMap;
+
+use crate::calendar::MINUTES_PER_DAY;
+use crate::evidence::Evidence;
+use crate::score::binomial_tail;
+
+/// On one day, members go together within this many minutes.
+const TOGETHER: i64 = 12;
+/// Minutes around the time of the day that are looked at: in some weeks people go to bed later.
+const REACH: i64 = 90;
+/// Days before and after a day whose times it is compared with.
+const OTHER_DAYS: i64 = 10;
+/// Fewest days on which both happen.
+const MIN_DAYS: usize = 5;
+
+const MICROS_PER_MINUTE: i64 = 60_000_000;
+
+/// For each day, the minutes from its midnight at which something happens around a time of the day, in order.
+pub(super) struct Around(BTreeMap<i64, Vec<i64>>);
+
+impl Around {
+    pub(super) fn new(evidence: &Evidence, series: usize, centre: i64) -> Self {
+        let mut days: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for moment in &evidence.series[series].moments {
+            let day = day_of_minute(moment.minute, centre);
+            let minute = moment.minute - day * MINUTES_PER_DAY;
+            if (minute - centre).abs() <= REACH && evidence.days.lived_at(moment.minute) {
+                days.entry(day).or_default().push(minute);
+            }
+        }
+        Self(days)
+    }
+
+    fn is_near(&self, day: i64, minutes: &[i64]) -> Option<bool> {
+        let own = self.0.get(&day)?;
+        let near = |minute: &i64| own.iter().any(|other| (minute - other).abs() <= TOGETHER);
+        Some(minutes.iter().any(near))
+    }
+}
+
+/// The day whose window an instant is in, which near midnight may be the neighbour's.
+pub(super) fn day_of(evidence: &Evidence, at: i64, centre: i64) -> i64 {
+    day_of_minute(evidence.moment(at).minute, centre)
+}
+
+fn day_of_minute(minute: i64, centre: i64) -> i64 {
+    (minute - centre + MINUTES_PER_DAY / 2).div_euclid(MINUTES_PER_DAY)
+}
+
+/// Probability that two go together on so many of their common days if they do as on the days before and after.
+pub(super) fn by_chance(one: &Around, other: &Around) -> f64 {
+    let (mut days, mut same) = (0, 0);
+    let mut crossed = (0_usize, 0_usize);
+    for (&day, minutes) in &one.0 {
+        let Some(near) = other.is_near(day, minutes) else {
+            continue;
+        };
+        days += 1;
+        same += usize::from(near);
+        for elsewhere in (day - OTHER_DAYS..=day + OTHER_DAYS).filter(|other| *other != day) {
+            if let Some(near) = other.is_near(elsewhere, minutes) {
+                crossed.0 += usize::from(near);
+                crossed.1 += 1;
+            }
+        }
+    }
+    if days < MIN_DAYS {
+        return 1.0;
+    }
+    let chance = (crossed.0 as f64 + 1.0) / (crossed.1 as f64 + 1.0);
+    binomial_tail(days as u32, same as u32, chance)
+}
+
+/// Members that went together on a day.
+pub(super) struct Together {
+    /// Their mean, in minutes from the day's midnight.
+    pub(super) minute: i64,
+    /// Who was there, in order.
+    pub(super) there: Vec<usize>,
+}
+
+/// The days on which enough of the members went together.
+pub(super) struct Company {
+    pub(super) days: BTreeMap<i64, Together>,
+}
+
+impl Company {
+    /// Of these series, around a time of the day, at least so many together.
+    pub(super) fn of(evidence: &Evidence, members: &[usize], centre: i64, least: usize) -> Self {
+        let mut all: BTreeMap<i64, Vec<(i64, usize)>> = BTreeMap::new();
+        for &member in members {
+            for (day, minutes) in Around::new(evidence, member, centre).0 {
+                let minutes = minutes.into_iter().map(|minute| (minute, member));
+                all.entry(day).or_default().extend(minutes);
+            }
+        }
+        let mut days = BTreeMap::new();
+        for (day, mut moments) in all {
+            moments.sort_unstable();
+            let best = (0..moments.len())
+                .map(|start| within(&moments[start..]))
+                .max_by_key(|together| together.there.len());
+            if let Some(best) = best.filter(|best| best.there.len() >= least) {
+                days.insert(day, best);
+            }
+        }
+        Self { days }
+    }
+
+    /// Every series that does something near to a day's time, once for each day.
+    pub(super) fn near(&self, evidence: &Evidence) -> Vec<usize> {
+        let mut near = Vec::new();
+        for (&day, together) in &self.days {
+            let Some(index) = evidence.days.index(day) else {
+                continue;
+            };
+            let middle = evidence.days.micros_at(index, together.minute);
+            let reach = TOGETHER * MICROS_PER_MINUTE;
+            let place = |at: i64| evidence.actions.partition_point(|&(other, _)| other < at);
+            let actions = &evidence.actions[place(middle - reach)..place(middle + reach)];
+            let mut there: Vec<usize> =
+                actions.iter().map(|&(_, series)| series as usize).collect();
+            there.sort_unstable();
+            there.dedup();
+            near.extend(there);
+        }
+        near
+    }
+
+    pub(super) fn as_around(&self) -> Around {
+        let days = self.days.iter();
+        Around(days.map(|(&day, one)| (day, vec![one.minute])).collect())
+    }
+}
+
+/// The members, each once, that come within twice the distance of two from the first of these moments.
+fn within(moments: &[(i64, usize)]) -> Together {
+    let first = moments[0].0;
+    let mut there = Vec::new();
+    let mut sum = 0;
+    for &(minute, member) in moments
+        .iter()
+        .take_while(|(minute, _)| minute - first <= 2 * TOGETHER)
+    {
+        if !there.contains(&member) {
+            there.push(member);
+            sum += minute;
+        }
+    }
+    Together {
+        minute: sum / there.len() as i64,
+        there,
+    }
+}
