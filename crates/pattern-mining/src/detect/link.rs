@@ -20,6 +20,8 @@ mod visits;
 
 /// Delays that are tried, in seconds.
 const DELAYS: [i64; 7] = [10, 20, 45, 90, 180, 360, LONGEST];
+/// Fewest triggers that were followed.
+const MIN_HITS: usize = 4;
 /// Half width of the time of other days that is compared, in seconds.
 const OTHER_DAYS: i64 = 300;
 /// Half width of the neighbourhood of the same day, in seconds.
@@ -151,15 +153,19 @@ pub fn test(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Opt
 fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64) -> Option<Link> {
     let lived = || open(&turns, &life);
     let trials = lived().count() as u32;
+    let mut delays: Vec<f64> = lived().filter_map(|turn| turn.delay).collect();
+    // Fewer are nothing within any delay.
+    if delays.len() < MIN_HITS {
+        return None;
+    }
+    delays.sort_unstable_by(f64::total_cmp);
     let mut best: Option<(f64, i64, u32, f64)> = None;
     let mut before = 0;
     let expected = expected(lived());
     for (within, expected) in DELAYS.into_iter().zip(expected) {
-        let hits = lived()
-            .filter(|turn| turn.delay.is_some_and(|delay| delay <= within as f64))
-            .count() as u32;
+        let hits = delays.partition_point(|&delay| delay <= within as f64) as u32;
         // Where waiting longer brings no hit, chance only gets better.
-        if hits < 4 || std::mem::replace(&mut before, hits) == hits {
+        if hits < MIN_HITS as u32 || std::mem::replace(&mut before, hits) == hits {
             continue;
         }
         if f64::from(hits) <= expected + 1.0 {
@@ -172,10 +178,12 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
     }
     let (p_value, within, hits, expected) = best?;
     let is_followed = |turn: &&Turn| turn.delay.is_some_and(|delay| delay <= within as f64);
-    let followed: Vec<&Turn> = lived().filter(is_followed).collect();
-    let mut delays: Vec<f64> = followed.iter().filter_map(|turn| turn.delay).collect();
-    let mut days: Vec<i64> = followed.iter().map(|turn| turn.at.day()).collect();
+    let mut days: Vec<i64> = lived()
+        .filter(is_followed)
+        .map(|turn| turn.at.day())
+        .collect();
     days.dedup();
+    delays.truncate(hits as usize);
     Some(Link {
         from,
         to,

@@ -11,8 +11,10 @@ pub const LONGEST: i64 = 600;
 const SHORT: i64 = 60;
 /// Fewest times that something must have happened to take part in a pair.
 pub const MIN_TIMES: usize = 5;
-/// Smallest share of the triggers that must be followed for a pair to be tested; conditions can make a habit of so few.
+/// Smallest share of the triggers that must be followed for a pair to be tested; a condition that holds rarely can make a habit of so few …
 const MIN_SHARE: f64 = 0.04;
+/// … which must stand out clearly when they are less than this.
+const FEW: f64 = 0.1;
 /// Most series that take part, the busiest; bounds the table of counters to 8 bytes for each pair of them.
 const MAX_SERIES: usize = 2_000;
 /// Changes after which the pass looks up whether it is to end.
@@ -61,9 +63,14 @@ pub fn screen(evidence: &Evidence) -> Screened {
             let least = (MIN_SHARE * profiles[from].times).max(MIN_TIMES as f64);
             let stands_out = |seen: u16, by_chance: fn(&Profile) -> &[f64; 24]| {
                 let seen = f64::from(seen);
+                let deviations = if seen < FEW * profiles[from].times {
+                    2.0 * DEVIATIONS
+                } else {
+                    DEVIATIONS
+                };
                 seen >= least && {
                     let chance = profiles[from].expected(by_chance(&profiles[to]));
-                    seen > chance + DEVIATIONS * chance.sqrt() + 1.0
+                    seen > chance + deviations * chance.sqrt() + 1.0
                 }
             };
             if stands_out(count.short, |profile| &profile.short)

@@ -3,20 +3,21 @@
 
 use common::entity::domain_of;
 
-use crate::calendar::{Days, MINUTES_PER_DAY};
+use crate::calendar::Days;
 use crate::evidence::Facts;
 
 /// Somebody who is away on more than this part of the days is no judge of that: a tracker that does not work.
 const MOSTLY_AWAY: f64 = 0.5;
 
-const MICROS_PER_MINUTE: i64 = 60_000_000;
-
 /// Takes out the days on which nobody was at home at any time.
 pub(super) fn leave_out(facts: &[Facts], days: &mut Days) {
+    let midnights: Vec<i64> = (0..=days.len())
+        .map(|index| days.micros_at(index, 0))
+        .collect();
     let is = |domain: &str| {
         let of = facts.iter().filter(|facts| facts.left_out.is_none());
         of.filter(|facts| facts.person && domain_of(&facts.id) == domain)
-            .filter_map(|facts| at_home(facts, days))
+            .filter_map(|facts| at_home(facts, &midnights))
             .collect::<Vec<_>>()
     };
     let mut people = is("person");
@@ -34,9 +35,9 @@ pub(super) fn leave_out(facts: &[Facts], days: &mut Days) {
 }
 
 /// For each day, whether somebody was at home at any time, or nobody knows; none where this cannot be believed.
-fn at_home(facts: &Facts, days: &Days) -> Option<Vec<bool>> {
+fn at_home(facts: &Facts, midnights: &[i64]) -> Option<Vec<bool>> {
     let home = facts.states.iter().position(|state| state == "home")? as u16;
-    let mut at_home = vec![true; days.len()];
+    let mut at_home = vec![true; midnights.len().saturating_sub(1)];
     let mut steps = facts.steps.iter().peekable();
     while let (Some(step), next) = (steps.next(), steps.peek()) {
         let is_away = step.state != home && usize::from(step.state) < facts.states.len();
@@ -44,16 +45,12 @@ fn at_home(facts: &Facts, days: &Days) -> Option<Vec<bool>> {
             continue;
         };
         // Whole days between two steps.
-        for (index, at_home) in at_home.iter_mut().enumerate() {
-            let (begin, end) = (
-                days.micros_at(index, 0),
-                days.micros_at(index, MINUTES_PER_DAY),
-            );
-            if step.at <= begin && end - MICROS_PER_MINUTE <= next.at {
-                *at_home = false;
-            }
+        let first = midnights.partition_point(|&midnight| midnight < step.at);
+        let behind = midnights.partition_point(|&midnight| midnight <= next.at);
+        if first + 1 < behind {
+            at_home[first..behind - 1].fill(false);
         }
     }
     let away = at_home.iter().filter(|at_home| !**at_home).count();
-    (away as f64 <= MOSTLY_AWAY * days.len() as f64).then_some(at_home)
+    (away as f64 <= MOSTLY_AWAY * at_home.len() as f64).then_some(at_home)
 }
