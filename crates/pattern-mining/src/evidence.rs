@@ -15,6 +15,7 @@ use order::Order;
 pub use steps::{Step, Steps};
 
 mod away;
+mod cycle;
 mod echo;
 mod facts;
 mod order;
@@ -118,6 +119,10 @@ impl Evidence {
         }
         let timed: Vec<(u32, Vec<i64>)> = (0..)
             .zip(&mut moments)
+            .filter(|(change, _)| {
+                let facts = &facts[order.entity_of[*change as usize] as usize];
+                facts.left_out.is_none() && !facts.ambient
+            })
             .map(|(change, moments)| (change, timer::take(moments)))
             .filter(|(_, taken)| !taken.is_empty())
             .collect();
@@ -144,7 +149,7 @@ impl Evidence {
         for (entity, facts) in facts.iter_mut().enumerate() {
             let moments = &moments[of_entity(entity)];
             let reason = facts.left_out;
-            facts.left_out = reason.or_else(|| unfit(moments, count(moments), length));
+            facts.left_out = reason.or_else(|| unfit(facts, moments, count(moments), length));
         }
         let acts = |facts: &Facts| facts.left_out.is_none() && !facts.ambient && !facts.person;
         let people = facts.iter().zip(&by_day);
@@ -266,10 +271,10 @@ fn count_days(moments: &[Vec<Moment>], span: (i64, i64), clock: &LocalClock) -> 
 }
 
 /// Why an entity with these moments is no evidence.
-fn unfit(moments: &[Vec<Moment>], count: usize, days: usize) -> Option<Reason> {
+fn unfit(facts: &Facts, moments: &[Vec<Moment>], count: usize, days: usize) -> Option<Reason> {
     if count > MAX_CHANGES_PER_DAY * days.max(1) {
         Some(Reason::Chatty)
-    } else if noise::runs_by_itself(moments, days) {
+    } else if noise::runs_by_itself(moments, days) || (!facts.ambient && cycle::runs(facts, days)) {
         Some(Reason::SelfRunning)
     } else {
         None

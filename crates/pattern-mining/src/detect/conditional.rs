@@ -139,7 +139,7 @@ fn keep_better(best: &mut Option<(f64, Which)>, other: Option<(f64, Which)>) {
 struct Search<'a> {
     evidence: &'a Evidence,
     conditions: &'a Conditions,
-    table: TriggerTable<'a>,
+    table: TriggerTable,
     pairs: &'a [&'a Link],
 }
 
@@ -201,7 +201,12 @@ impl Search<'_> {
                 break;
             }
             let values = self.table.values(&self.evidence.facts[entity].samples);
-            for place in 0..self.pairs.len() {
+            for (place, link) in self.pairs.iter().enumerate() {
+                // The power of a plug says only that what is in it is on.
+                let effect = self.evidence.series[link.to].entity;
+                if self.evidence.related(entity, effect) {
+                    continue;
+                }
                 each_threshold(&self.table, place, &values, |threshold, above, table| {
                     best.consider(place, Which::Number(entity, threshold, above), table);
                 });
@@ -269,7 +274,7 @@ impl Which {
 
 /// Shows every threshold that is tried for a pair, with its table above and below it.
 fn each_threshold(
-    table: &TriggerTable<'_>,
+    table: &TriggerTable,
     place: usize,
     values: &Measured,
     mut consider: impl FnMut(f32, bool, Table),
@@ -326,7 +331,7 @@ fn finding(evidence: &Evidence, link: &Link, p_value: f64, which: Which) -> Find
     let mut finding = pair::finding(link);
     finding.kind = Kind::Conditional;
     finding.p_value = link.p_value.max(p_value.min(1.0));
-    let lived = link.lived();
+    let lived = link.lived().filter(|turn| turn.could);
     let (hit, missed): (Vec<&Turn>, Vec<&Turn>) = lived
         .filter(|turn| which.holds(evidence, turn.at))
         .partition(|turn| link.is_hit(turn));

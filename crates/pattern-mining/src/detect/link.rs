@@ -43,6 +43,8 @@ pub struct Turn {
     /// Seconds until the effect, where it came within the longest delay.
     pub delay: Option<f64>,
     /// The effect was not so already, so that it could come.
+    pub could: bool,
+    /// It counts as a chance.
     pub open: bool,
     /// Times a second that the effect happens anyway.
     rate: f64,
@@ -231,10 +233,7 @@ fn turns(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Vec<Tu
     } else {
         Cow::Owned(firsts(triggers))
     };
-    // What rests nearly always does: that a lamp goes off within minutes is no wonder when it is on.
-    let keeps_all = ambient || !evidence.series[to].active;
     for (number, &trigger) in firsts.iter().enumerate() {
-        let begun = number.checked_sub(1).map(|before| firsts[before].at);
         if !evidence.days.lived_at(trigger.minute) || trigger.at + LONGEST * SECOND > last {
             continue;
         }
@@ -276,10 +275,13 @@ fn turns(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Vec<Tu
                 off.abs() <= OTHER_DAYS * SECOND
             })
             .count();
+        let could = ambient || !there.is_so(trigger.at, &firsts[..number]);
+        // What rests nearly always does: that a lamp goes off within minutes is no wonder when it is on.
         turns.push(Turn {
             at: trigger,
             delay,
-            open: keeps_all || !there.is_so(trigger.at, begun),
+            could,
+            open: could || !evidence.series[to].active,
             rate: local.max(rhythm.rate(trigger, today)),
         });
     }

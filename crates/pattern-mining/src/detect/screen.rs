@@ -63,10 +63,11 @@ pub fn screen(evidence: &Evidence) -> Screened {
             let least = (MIN_SHARE * profiles[from].times).max(MIN_TIMES as f64);
             let stands_out = |seen: u16, by_chance: fn(&Profile) -> &[f64; 24]| {
                 let seen = f64::from(seen);
-                let deviations = if seen < FEW * profiles[from].times {
-                    2.0 * DEVIATIONS
+                let are_few = seen < FEW * profiles[from].times;
+                let (least, deviations) = if are_few {
+                    (least.max(2.0 * MIN_TIMES as f64), 2.0 * DEVIATIONS)
                 } else {
-                    DEVIATIONS
+                    (least, DEVIATIONS)
                 };
                 seen >= least && {
                     let chance = profiles[from].expected(by_chance(&profiles[to]));
@@ -86,7 +87,9 @@ pub fn screen(evidence: &Evidence) -> Screened {
 /// Whether two series can be a habit of their own.
 fn may_pair(evidence: &Evidence, trigger: usize, effect: usize) -> bool {
     let (one, other) = (&evidence.series[trigger], &evidence.series[effect]);
-    one.trigger && other.effect && !evidence.related(one.entity, other.entity)
+    // That something comes to rest after somebody has walked by is the end of a machine's timer.
+    let is_timeout = evidence.facts[one.entity].ambient && !other.active;
+    one.trigger && other.effect && !is_timeout && !evidence.related(one.entity, other.entity)
 }
 
 /// The series that take part, in order of their position.

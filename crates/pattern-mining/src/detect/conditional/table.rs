@@ -21,8 +21,7 @@ type Bits = Vec<u64>;
 const HOUR: i64 = 3_600_000_000;
 
 /// A pair among the others.
-struct Row<'a> {
-    link: &'a Link,
+struct Row {
     /// Which of the first series it has.
     first: usize,
     /// Its triggers' words.
@@ -31,11 +30,13 @@ struct Row<'a> {
     lived: Bits,
     /// Those that were followed.
     hit: Bits,
+    /// How many were followed, and how many there are.
+    all: (u32, u32),
 }
 
 /// The triggers of the pairs.
-pub(super) struct TriggerTable<'a> {
-    rows: Vec<Row<'a>>,
+pub(super) struct TriggerTable {
+    rows: Vec<Row>,
     /// Every trigger, in time order, …
     triggers: Vec<Moment>,
     /// … and its bit.
@@ -54,9 +55,9 @@ pub(super) struct Measured {
     of_first: Vec<Range<usize>>,
 }
 
-impl<'a> TriggerTable<'a> {
+impl TriggerTable {
     /// Lays out the triggers of these pairs. Pairs with the same first series have the same triggers.
-    pub(super) fn new(links: &[&'a Link]) -> Self {
+    pub(super) fn new(links: &[&Link]) -> Self {
         let mut first_of: HashMap<usize, usize> = HashMap::new();
         let mut firsts: Vec<Range<usize>> = Vec::new();
         let mut triggers = Vec::new();
@@ -73,19 +74,23 @@ impl<'a> TriggerTable<'a> {
             });
             let mut lived = vec![0; width];
             let mut hit = vec![0; width];
-            let is_open = |place: &usize| link.turns[*place].open;
-            for place in link.life.part.clone().filter(is_open) {
+            // That something is on whenever it goes off is no condition.
+            let could = |place: &usize| link.turns[*place].could;
+            let mut all = (0, 0);
+            for place in link.life.part.clone().filter(could) {
                 set(&mut lived, place);
+                all.1 += 1;
                 if link.is_hit(&link.turns[place]) {
                     set(&mut hit, place);
+                    all.0 += 1;
                 }
             }
             rows.push(Row {
-                link,
                 first,
                 words: firsts[first].clone(),
                 lived,
                 hit,
+                all,
             });
         }
         triggers.sort_unstable_by_key(|&(moment, bit)| (moment.at, bit));
@@ -215,7 +220,7 @@ impl<'a> TriggerTable<'a> {
 
     /// How many triggers of a pair lie within its life.
     pub(super) fn lived(&self, place: usize) -> usize {
-        self.rows[place].link.opportunities as usize
+        self.rows[place].all.1 as usize
     }
 
     /// The table of two by two of a pair of which it is known how it goes while something holds.
@@ -224,10 +229,10 @@ impl<'a> TriggerTable<'a> {
     }
 }
 
-impl Row<'_> {
+impl Row {
     /// What is not inside is outside.
     fn table(&self, inside: (u32, u32)) -> Table {
-        let all = (self.link.hits, self.link.opportunities);
+        let all = self.all;
         (inside, (all.0 - inside.0, all.1 - inside.1))
     }
 }

@@ -41,15 +41,19 @@ impl<'a> Already<'a> {
         }
     }
 
-    /// Whether the effect is in its state at a trigger, for longer than any delay, or since the visit that began then. What only went a
-    /// little before the trigger is no matter of chance: the two may be one thing that goes in any order.
-    pub(super) fn is_so(&self, at: i64, begun: Option<i64>) -> bool {
+    /// Whether the effect is in its state at a trigger, for longer than any delay, or since a visit before: `visits` are the triggers before.
+    /// What only went a little before the trigger is no matter of chance: the two may be one thing that goes in any order.
+    pub(super) fn is_so(&self, at: i64, visits: &[Moment]) -> bool {
         let before = self.facts.steps.until(at).checked_sub(1);
         let Some(step) = before.and_then(|place| self.facts.steps.get(place)) else {
             return false;
         };
-        let follows = |begun: i64| step.at > begun && step.at - begun <= LONGEST * SECOND;
+        let follows = || {
+            let begun = visits.partition_point(|visit| visit.at < step.at);
+            let visit = begun.checked_sub(1).map(|last| visits[last]);
+            visit.is_some_and(|visit| step.at - visit.at <= LONGEST * SECOND)
+        };
         Some(usize::from(step.state)) == self.state
-            && (at - step.at > LONGEST * SECOND || begun.is_some_and(follows))
+            && (at - step.at > LONGEST * SECOND || follows())
     }
 }

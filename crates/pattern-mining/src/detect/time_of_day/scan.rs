@@ -22,6 +22,8 @@ const MIN_SHARE_LOWER: f64 = 0.35;
 const MIN_SHARE_SINGLE: f64 = 0.75;
 /// … and seven.
 const MIN_SHARE_LOWER_SINGLE: f64 = 0.45;
+/// Widest half width of a window that moves by the week, in minutes.
+const MAX_DRIFTING: i64 = 30;
 /// The sun explains what happens within this many minutes of its rise or set.
 const NEAR_THE_SUN: i64 = 120;
 /// Smallest share of the days that chance leaves open on which it must have happened: 0 is chance, 1 is every day.
@@ -151,7 +153,14 @@ impl<'a> Scan<'a> {
             .shifts
             .anchor
             .is_some_and(|sun| apart(centre, sun) > NEAR_THE_SUN);
-        if hits < MIN_DAYS || far || share < least || wilson_lower(opportunities, hits) < lower {
+        // A wide window that moves finds its way through any cloud of changes.
+        let strays = matches!(self.shifts.frame, Frame::Drift(_)) && half_width > MAX_DRIFTING;
+        if hits < MIN_DAYS
+            || far
+            || strays
+            || share < least
+            || wilson_lower(opportunities, hits) < lower
+        {
             return None;
         }
         let (p_value, expected) = self.by_chance(centre, half_width, hits);
