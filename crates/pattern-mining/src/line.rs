@@ -55,7 +55,12 @@ struct Context<'a> {
 /// # Errors
 /// What is wrong with the line, in words.
 pub fn take(bytes: &[u8], timeline: &mut Timeline) -> Result<Order, String> {
-    let line: Line<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let line: Line<'_> = serde_json::from_slice(bytes).map_err(|error| {
+        // Of a text of one line, the column says it all.
+        let text = error.to_string();
+        let what = text.split(" at line ").next().unwrap_or_default();
+        format!("{what} at character {}", error.column())
+    })?;
     let (at, order) = match (&line.t, &line.last_updated) {
         (Some(t), _) => (instant(t)?, Order::Time),
         (None, Some(t)) => (instant(t)?, Order::Entity),

@@ -52,10 +52,12 @@ const AMBIENT: [&str; 6] = [
     "vibration",
 ];
 /// Device classes that tell the health of a device, not what somebody did.
-const DIAGNOSTIC: [&str; 7] = [
+const DIAGNOSTIC: [&str; 9] = [
     "battery",
     "battery_charging",
+    "cold",
     "connectivity",
+    "heat",
     "problem",
     "running",
     "tamper",
@@ -69,6 +71,9 @@ const RESTING: [&str; 13] = [
 ];
 /// Words in the id of an entity that follows whoever walks by, for homes whose registry does not tell device classes.
 const AMBIENT_WORDS: [&str; 4] = ["motion", "occupancy", "presence", "pir"];
+
+/// Last words in the id of a binary sensor that tells of a machine at work, for homes whose registry does not tell device classes.
+const MACHINE_WORDS: [&str; 4] = ["boiler", "burner", "compressor", "pump"];
 
 /// Why nothing of a domain is looked at.
 pub(crate) fn check_domain(domain: &str) -> Option<Reason> {
@@ -97,6 +102,13 @@ pub(crate) fn named_ambient(id: &str) -> bool {
         && id
             .split(['.', '_'])
             .any(|word| AMBIENT_WORDS.contains(&word))
+}
+
+/// Why nothing of an entity with this id is looked at: a burner follows its thermostat, nobody lights it.
+pub(crate) fn check_id(id: &str) -> Option<Reason> {
+    let last = id.rsplit(['.', '_']).next().unwrap_or_default();
+    let is_machine = id.starts_with("binary_sensor.") && MACHINE_WORDS.contains(&last);
+    is_machine.then_some(Reason::NotActedUpon)
 }
 
 /// Why nothing of a device class is looked at.

@@ -178,7 +178,7 @@ impl Timeline {
         let key = self.entities.len() as u32;
         self.entities.push(Entity {
             id: id.to_owned(),
-            excluded: noise::check_domain(domain_of(id)),
+            excluded: noise::check_domain(domain_of(id)).or_else(|| noise::check_id(id)),
             ambient: noise::named_ambient(id),
             sampled: i64::MIN,
             ..Entity::default()

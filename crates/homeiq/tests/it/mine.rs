@@ -42,7 +42,8 @@ fn mine(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 #[test]
 fn a_file_becomes_sentences_and_json_plain_and_packed() {
     let folder = tempfile::tempdir().unwrap();
-    let plain = lines(40) + "not a change\n";
+    // Some editors begin a file with a mark.
+    let plain = format!("\u{feff}{}not a change\n", lines(40));
     std::fs::write(folder.path().join("events.jsonl"), &plain).unwrap();
     let packed = std::fs::File::create(folder.path().join("events.jsonl.gz")).unwrap();
     let mut packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
@@ -54,8 +55,7 @@ fn a_file_becomes_sentences_and_json_plain_and_packed() {
     );
     assert_eq!(code, Some(0), "{error}");
     assert!(
-        said.contains("Kitchen turns on around 08:5")
-            && said.contains("1 lines are no state change"),
+        said.contains("Kitchen turns on around 08:5") && said.contains("1 line is no state change"),
         "{said}"
     );
     let (code, _, error) = mine(
@@ -92,6 +92,7 @@ fn what_cannot_be_mined_is_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("events.jsonl"), lines(6)).unwrap();
     std::fs::write(folder.path().join("other.jsonl"), "hello\nworld\n").unwrap();
+    std::fs::write(folder.path().join("empty.jsonl"), "").unwrap();
     std::fs::write(folder.path().join("packed.xz"), b"\xfd7zXZ\0\0\x04").unwrap();
     for (arguments, wanted) in [
         (
@@ -104,6 +105,29 @@ fn what_cannot_be_mined_is_told_in_one_line() {
             "not a time zone",
         ),
         (&["packed.xz", "--timezone", "UTC"], "xz -dc FILE"),
+        (&["empty.jsonl", "--timezone", "UTC"], "no line in it"),
+        (
+            &[
+                "events.jsonl",
+                "--timezone",
+                "UTC",
+                "--json",
+                "events.jsonl",
+            ],
+            "events.jsonl is read, and would be overwritten",
+        ),
+        (
+            &[
+                "events.jsonl",
+                "--timezone",
+                "UTC",
+                "--json",
+                "new",
+                "--memory",
+                "new",
+            ],
+            "cannot be in one file",
+        ),
         (&["other.jsonl", "--timezone", "UTC"], "none of its 2 lines"),
         (
             &[
@@ -127,6 +151,10 @@ fn what_cannot_be_mined_is_told_in_one_line() {
     assert_eq!(code, Some(0));
     assert!(said.contains("6 of 14 days collected"), "{said}");
     assert_eq!(mine(folder.path(), &["--nonsense"]).0, Some(64));
+    let silenced = ["events.jsonl", "--timezone", "UTC", "--silence", "Kitchen"];
+    let (code, said, _) = mine(folder.path(), &silenced);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("--silence Kitchen: no entity"), "{said}");
 }
 
 #[test]

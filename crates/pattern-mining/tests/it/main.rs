@@ -1,6 +1,7 @@
 //! What the miner finds in homes with planted habits, and that it finds nothing where there is nothing.
 
 mod home;
+mod lives;
 mod nights;
 mod nothing;
 mod odd;
