@@ -52,6 +52,7 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
         jumps.binary_search(&(place - 1)).is_err()
     });
     explain::drop_explained(&mut links, evidence);
+    explain::drop_explained_conditionals(&mut conditionals, &links, evidence);
     let mut sequences = sequence::find(evidence, &links);
     let mut routines = routine::find(evidence, &times.iter().collect::<Vec<_>>());
     let close: Vec<&Link> = links.iter().chain(&significant.together).collect();

@@ -25,8 +25,8 @@ pub(super) fn take(moments: &mut Vec<Moment>) -> Vec<i64> {
         .iter()
         .map(|moment| (second_of_day(*moment), moment.day()))
         .collect();
-    let whole = seconds.iter().filter(|(second, _)| second % 60 == 0);
-    if whole.count() as f64 > WHOLE_MINUTES * seconds.len() as f64 {
+    let whole = moments.iter().filter(|moment| moment.at % 60_000_000 == 0);
+    if whole.count() as f64 > WHOLE_MINUTES * moments.len() as f64 {
         return Vec::new();
     }
     seconds.sort_unstable();

@@ -13,6 +13,8 @@ const AT_WORK: f64 = 0.85;
 const WITHOUT: f64 = 0.3;
 /// … which takes at least so many times without.
 const MIN_WITHOUT: usize = 4;
+/// A rival holds alone when without the other trigger it holds at least this part as often as it does.
+const ALONE: f64 = 0.7;
 /// Another trigger this near, in seconds, counts as there.
 const NEAR_SECONDS: i64 = 900;
 /// Share of a habit's occurrences that another pattern must account for.
@@ -116,17 +118,63 @@ pub(super) fn drop_explained(links: &mut Vec<Link>, evidence: &Evidence) {
     });
 }
 
-fn is_explained(link: &Link, rival: &Link, evidence: &Evidence) -> bool {
-    let others = &evidence.series[rival.from].moments;
+/// Drops conditional habits that hold only because the trigger of a pair with the same effect is near.
+pub(super) fn drop_explained_conditionals(
+    conditionals: &mut Vec<Finding>,
+    links: &[Link],
+    evidence: &Evidence,
+) {
+    conditionals.retain(|finding| {
+        let hit = finding.occurrences.iter().map(|&at| (at, true));
+        let missed = finding.misses.iter().map(|&at| (at, false));
+        let turns: Vec<(i64, bool)> = hit.chain(missed).collect();
+        let of_effect = |rival: &&Link| {
+            rival.to == finding.series[1]
+                && !evidence.related(
+                    evidence.series[rival.from].entity,
+                    evidence.series[finding.series[0]].entity,
+                )
+        };
+        !links.iter().filter(of_effect).any(|rival| {
+            let left = without(&turns, rival.from, evidence);
+            holds_not(&left)
+                || (left.1 < MIN_WITHOUT && holds_alone(rival, finding.series[0], evidence))
+        })
+    });
+}
+
+/// Of turns and whether they were followed, how many were, and how many there are, when another series is not near.
+fn without(turns: &[(i64, bool)], other: usize, evidence: &Evidence) -> (usize, usize) {
+    let others = &evidence.series[other].moments;
+    let reach = NEAR_SECONDS * 1_000_000;
     let near = |at: i64| {
-        let next = others.partition_point(|other| other.at < at - NEAR_SECONDS * 1_000_000);
-        others
-            .get(next)
-            .is_some_and(|other| other.at <= at + NEAR_SECONDS * 1_000_000)
+        let next = others.partition_point(|other| other.at < at - reach);
+        others.get(next).is_some_and(|other| other.at <= at + reach)
     };
-    let without: Vec<_> = link.lived().filter(|turn| !near(turn.at.at)).collect();
-    let hits = without.iter().filter(|turn| link.is_hit(turn)).count();
-    without.len() >= MIN_WITHOUT && (hits as f64) < WITHOUT * without.len() as f64
+    let left: Vec<&(i64, bool)> = turns.iter().filter(|(at, _)| !near(*at)).collect();
+    (left.iter().filter(|(_, hit)| *hit).count(), left.len())
+}
+
+fn turns(link: &Link) -> Vec<(i64, bool)> {
+    let lived = link.lived();
+    lived.map(|turn| (turn.at.at, link.is_hit(turn))).collect()
+}
+
+fn holds_not(&(hits, turns): &(usize, usize)) -> bool {
+    turns >= MIN_WITHOUT && (hits as f64) < WITHOUT * turns as f64
+}
+
+/// Whether a link does not need another trigger.
+fn holds_alone(link: &Link, other: usize, evidence: &Evidence) -> bool {
+    let (hits, turns) = without(&turns(link), other, evidence);
+    turns >= MIN_WITHOUT && hits as f64 >= ALONE * link.share() * turns as f64
+}
+
+/// Whether a link holds only because the rival's trigger is near: without it, it does not; or it never comes without it, while the rival
+/// holds alone. Who comes home opens the door, and the lamp follows the door whoever opens it.
+fn is_explained(link: &Link, rival: &Link, evidence: &Evidence) -> bool {
+    let left = without(&turns(link), rival.from, evidence);
+    holds_not(&left) || (left.1 < MIN_WITHOUT && holds_alone(rival, link.from, evidence))
 }
 
 /// Times of the day that no pair, sequence or routine accounts for.
