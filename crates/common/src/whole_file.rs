@@ -4,6 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// Files that were left beside by runs that were killed; with more of them something is wrong.
+const MAX_BESIDE: u32 = 100;
+
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {
@@ -15,8 +18,8 @@ pub enum Readers {
 
 /// Puts what `content` writes in the place of a file.
 ///
-/// It is written beside it (`NAME.partial`), brought to the disk and moved into place: a run that is killed, a full disk and a loss of power
-/// leave the old file. A symbolic link stays, and the file that it names is replaced. What is no file, such as `/dev/null` or a pipe, is
+/// It is written beside it under a new name (`NAME.0.partial`), brought to the disk and moved into place: a run that is killed, a full disk
+/// and a loss of power leave the old file. A symbolic link stays, and the file that it names is replaced. What is no file, such as `/dev/null` or a pipe, is
 /// written to as it is: in its place a file would be in everybody's way.
 pub fn replace(
     path: &Path,
@@ -28,17 +31,8 @@ pub fn replace(
         return content(&mut OpenOptions::new().write(true).open(path)?);
     }
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut partial = path.clone().into_os_string();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    if readers == Readers::Owner {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
+    let (partial, mut file) = beside(&path, readers)?;
     let written = || {
-        let mut file = options.open(&partial)?;
         content(&mut file)?;
         if let (Readers::Usual, Some(old)) = (readers, old) {
             file.set_permissions(old.permissions())?;
@@ -53,6 +47,28 @@ pub fn replace(
         return Err(error);
     }
     sync_folder(path.parent().unwrap_or(Path::new("")))
+}
+
+/// A file that was not there before, so that nobody's is written over.
+fn beside(path: &Path, readers: Readers) -> io::Result<(PathBuf, File)> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if readers == Readers::Owner {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    let mut number = 0;
+    loop {
+        let mut partial = path.to_owned().into_os_string();
+        partial.push(format!(".{number}.partial"));
+        let partial = PathBuf::from(partial);
+        match options.open(&partial) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MAX_BESIDE => {
+                number += 1;
+            }
+            opened => return Ok((partial, opened?)),
+        }
+    }
 }
 
 /// Makes names that were given or taken in a folder outlive a loss of power.
@@ -112,6 +128,20 @@ mod tests {
         assert_eq!(error.unwrap_err().to_string(), "the disk is full");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
         assert_eq!(names(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn what_lies_beside_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (
+            folder.path().join("file"),
+            folder.path().join("file.0.partial"),
+        );
+        std::fs::write(&other, "somebody's").unwrap();
+        replaced(&file, "new").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "somebody's");
+        assert_eq!(names(folder.path()), ["file", "file.0.partial"]);
     }
 
     #[test]

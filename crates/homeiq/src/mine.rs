@@ -103,8 +103,18 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
 /// Two files of the command must not be one: the one that is written last would be all that is left.
 fn refuse_to_overwrite(cli: &Cli) -> Result<(), Failure> {
     let same = |one: &Path, other: &Path| {
-        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        one.as_os_str() != "-" && whole(one) == whole(other)
+        // One that is not there yet lies in a folder that is.
+        let whole = |path: &Path| {
+            path.canonicalize().or_else(|_| {
+                let folder = path
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.unwrap_or(Path::new(".")).canonicalize()?;
+                Ok::<_, std::io::Error>(folder.join(path.file_name().unwrap_or_default()))
+            })
+        };
+        one.as_os_str() != "-"
+            && matches!((whole(one), whole(other)), (Ok(one), Ok(other)) if one == other)
     };
     let read = [Some(&cli.events), cli.registry.as_ref()];
     for written in [&cli.json, &cli.memory].into_iter().flatten() {

@@ -1,5 +1,7 @@
 //! What is left when the noise is gone, laid out for the detectors.
 
+use std::collections::HashMap;
+
 use common::entity::domain_of;
 
 use crate::calendar::{Days, LocalClock, MINUTES_PER_DAY};
@@ -117,7 +119,7 @@ impl Evidence {
         for (facts, (steps, samples)) in facts.iter_mut().zip(done) {
             (facts.steps, facts.samples) = (steps, samples);
         }
-        let timed: Vec<(u32, Vec<i64>)> = (0..)
+        let timed: HashMap<u32, Vec<i64>> = (0..)
             .zip(&mut moments)
             .filter(|(change, _)| {
                 let facts = &facts[order.entity_of[*change as usize] as usize];
@@ -126,14 +128,14 @@ impl Evidence {
             .map(|(change, moments)| (change, timer::take(moments)))
             .filter(|(_, taken)| !taken.is_empty())
             .collect();
-        for (change, taken) in &timed {
+        for (&change, taken) in &timed {
             left_out.add(Reason::Timer, taken.len() as u64);
-            order.forget(*change, taken);
-            let entity = order.entity_of[*change as usize] as usize;
+            let entity = order.entity_of[change as usize] as usize;
             for &at in taken {
                 facts[entity].steps.silence(at);
             }
         }
+        order.forget(&timed);
         order.count_left_out(&mut left_out);
         left_out.add(Reason::Echo, echoes.len() as u64);
         for (entity, at) in echoes {

@@ -171,8 +171,8 @@ impl Teller<'_> {
             } => {
                 let (name, _) = self.named(entity);
                 match (above, below) {
-                    (Some(above), _) => format!("while {name} is above {above:.1}"),
-                    (None, Some(below)) => format!("while {name} is below {below:.1}"),
+                    (Some(above), _) => format!("while {name} is above {above}"),
+                    (None, Some(below)) => format!("while {name} is below {below}"),
                     (None, None) => format!("while {name} is known"),
                 }
             }

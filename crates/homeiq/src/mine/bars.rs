@@ -108,7 +108,7 @@ pub(crate) fn summary(outcome: &Outcome, read: &ReadLines, notes: &[String]) -> 
         ),
     );
     let older = report.left_out.get(Reason::Older);
-    if older > report.events_seen / 100 * 99 {
+    if older * 100 > report.events_seen * 99 {
         line(
             &mut text,
             &format!(

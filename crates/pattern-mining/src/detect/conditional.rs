@@ -314,8 +314,8 @@ fn between(low: f32, high: f32) -> f32 {
         let parts = 10_f32.powi(decimals);
         (middle * parts).round() / parts
     });
-    let mut fitting = rounded.filter(|&value| low <= value && value < high);
-    fitting.next().unwrap_or(low)
+    let mut fitting = rounded.filter(|&value| low < value && value < high);
+    fitting.next().unwrap_or(middle)
 }
 
 fn is_clear(((hits, trials), (other_hits, other_trials)): Table) -> bool {

@@ -44,7 +44,7 @@ pub struct Turn {
     pub delay: Option<f64>,
     /// The effect was not so already, so that it could come.
     pub could: bool,
-    /// It counts as a chance.
+    /// It counts as a chance: it could, or it rests, which nearly everything does nearly always.
     pub open: bool,
     /// Times a second that the effect happens anyway.
     rate: f64,
@@ -87,7 +87,7 @@ impl Link {
         turn.delay.is_some_and(|delay| delay <= self.within)
     }
 
-    /// The turns of the part in which it lived at which the effect could come.
+    /// The turns of the part in which it lived that are chances.
     pub fn lived(&self) -> impl Iterator<Item = &Turn> {
         open(&self.turns, &self.life)
     }
@@ -116,7 +116,7 @@ impl Link {
     }
 }
 
-/// Those of the turns of a life at which the effect could come.
+/// Those of the turns of a life that are chances.
 fn open<'a>(turns: &'a [Turn], life: &Life) -> impl Iterator<Item = &'a Turn> {
     turns[life.part.clone()].iter().filter(|turn| turn.open)
 }

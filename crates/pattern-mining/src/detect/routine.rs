@@ -14,7 +14,7 @@ use crate::finding::{ClockTime, Finding};
 use crate::pattern::{DaySet, Kind, Status};
 
 use super::time_of_day::apart;
-use company::{Around, Company};
+use company::{Around, Centre, Company};
 
 mod company;
 
@@ -33,7 +33,7 @@ const JOINS: f64 = 0.6;
 pub fn find(evidence: &Evidence, times: &[&Finding]) -> Vec<Finding> {
     let around: Vec<Around> = times
         .iter()
-        .map(|time| Around::new(evidence, time.series[0], minute(time)))
+        .map(|time| Around::new(evidence, time.series[0], Centre::of(time)))
         .collect();
     let mut candidates = Vec::new();
     for one in 0..times.len() {
@@ -96,7 +96,7 @@ fn finding(evidence: &Evidence, times: &[&Finding]) -> Option<Finding> {
     let mut by_strength = times.to_vec();
     by_strength.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
     let strongest = by_strength[0];
-    let centre = minute(strongest);
+    let centre = Centre::of(strongest);
     let mut members: Vec<usize> = Vec::new();
     for time in &by_strength {
         join(evidence, &mut members, time.series[0]);
@@ -116,7 +116,11 @@ fn finding(evidence: &Evidence, times: &[&Finding]) -> Option<Finding> {
     if happened.is_empty() {
         return None;
     }
-    let minutes: Vec<i64> = happened.values().map(|day| day.minute).collect();
+    // As they would be on the last day.
+    let minutes: Vec<i64> = happened
+        .iter()
+        .map(|(&day, there)| there.minute - centre.ahead(evidence, day))
+        .collect();
     let middle = median(minutes.clone())?;
     let square = |minute: &i64| ((minute - middle) as f64).powi(2);
     let variance = minutes.iter().map(square).sum::<f64>() / minutes.len() as f64;
@@ -154,7 +158,7 @@ fn finding(evidence: &Evidence, times: &[&Finding]) -> Option<Finding> {
     // The days that count are those of the surest member, also where it came alone.
     let due = strongest.occurrences.iter().chain(&strongest.misses);
     let due: BTreeMap<i64, i64> = due
-        .map(|&at| (company::day_of(evidence, at, centre), at))
+        .map(|&at| (company::day_of(evidence, at, centre.minute), at))
         .collect();
     let instant = |(&day, there): (&i64, &company::Together)| {
         let index = evidence
@@ -181,7 +185,7 @@ fn join(evidence: &Evidence, members: &mut Vec<usize>, series: usize) {
 }
 
 /// What is near on most of the days, and on other days' times is not: the surest first.
-fn joining(evidence: &Evidence, company: &Company, centre: i64) -> Vec<usize> {
+fn joining(evidence: &Evidence, company: &Company, centre: Centre) -> Vec<usize> {
     let mut near: HashMap<usize, usize> = HashMap::new();
     for series in company.near(evidence) {
         *near.entry(series).or_default() += 1;

@@ -41,12 +41,14 @@ fn at_home(facts: &Facts, midnights: &[i64]) -> Option<Vec<bool>> {
     let mut steps = facts.steps.iter().peekable();
     while let (Some(step), next) = (steps.next(), steps.peek()) {
         let is_away = step.state != home && usize::from(step.state) < facts.states.len();
-        let Some(next) = next.filter(|_| is_away) else {
+        if !is_away {
             continue;
-        };
-        // Whole days between two steps.
+        }
+        // The last one lasts.
+        let until = next.map_or(i64::MAX, |next| next.at);
+        // Whole days until the next step.
         let first = midnights.partition_point(|&midnight| midnight < step.at);
-        let behind = midnights.partition_point(|&midnight| midnight <= next.at);
+        let behind = midnights.partition_point(|&midnight| midnight <= until);
         if first + 1 < behind {
             at_home[first..behind - 1].fill(false);
         }

@@ -1,5 +1,6 @@
 //! Everything that people, devices and automations did, in time order.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{Facts, Moment};
@@ -92,11 +93,14 @@ impl Order {
         moments
     }
 
-    /// These instants of a change, in order, are no evidence.
-    pub(super) fn forget(&mut self, change: u32, instants: &[i64]) {
+    /// These instants of changes, each in order, are no evidence.
+    pub(super) fn forget(&mut self, instants: &HashMap<u32, Vec<i64>>) {
+        if instants.is_empty() {
+            return;
+        }
         for action in &mut self.actions {
-            let is_one = action.change == change && instants.binary_search(&action.at).is_ok();
-            action.evidence &= !is_one;
+            let of_change = instants.get(&action.change);
+            action.evidence &= of_change.is_none_or(|at| at.binary_search(&action.at).is_err());
         }
     }
 

@@ -36,16 +36,19 @@ pub(super) fn take(moments: &mut Vec<Moment>) -> Vec<i64> {
         while seconds[end].0 - seconds[start].0 > WITHIN {
             start += 1;
         }
-        if end + 1 - start >= MIN_DAYS {
-            let mut days: Vec<i64> = seconds[start..=end].iter().map(|&(_, day)| day).collect();
-            days.sort_unstable();
-            days.dedup();
-            let (from, until) = (seconds[start].0, seconds[end].0);
-            let near = seconds.partition_point(|&(second, _)| second <= until + AROUND)
-                - seconds.partition_point(|&(second, _)| second < from - AROUND);
-            if days.len() >= MIN_DAYS && (end + 1 - start) as f64 >= ALONE * near as f64 {
-                spans.push((from, until));
-            }
+        let (from, until) = (seconds[start].0, seconds[end].0);
+        if end + 1 - start < MIN_DAYS || !is_alone(&seconds, from, until, end + 1 - start) {
+            continue;
+        }
+        let mut days: Vec<i64> = seconds[start..=end].iter().map(|&(_, day)| day).collect();
+        days.sort_unstable();
+        days.dedup();
+        if days.len() < MIN_DAYS {
+            continue;
+        }
+        match spans.last_mut() {
+            Some(last) if from <= last.1 => last.1 = until,
+            _ => spans.push((from, until)),
         }
     }
     if spans.is_empty() {
@@ -63,6 +66,13 @@ pub(super) fn take(moments: &mut Vec<Moment>) -> Vec<i64> {
         !timed
     });
     taken
+}
+
+/// Whether so many moments between two seconds are most of those around.
+fn is_alone(seconds: &[(i64, i64)], from: i64, until: i64, count: usize) -> bool {
+    let near = seconds.partition_point(|&(second, _)| second <= until + AROUND)
+        - seconds.partition_point(|&(second, _)| second < from - AROUND);
+    count as f64 >= ALONE * near as f64
 }
 
 fn second_of_day(moment: Moment) -> i64 {

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{Entity, LeftOut, Record, Sample, Timeline, Waiting};
+use crate::noise;
 use crate::sun::Place;
 
 /// First bytes of the form; the number is its version.
@@ -176,6 +177,10 @@ impl Timeline {
             .map(|(entity, key)| (entity.id.clone(), key))
             .collect();
         timeline.entities = entities;
+        // By the rules of now: it may have been written by an older version.
+        for entity in &mut timeline.entities {
+            entity.excluded = entity.excluded.or_else(|| noise::check_id(&entity.id));
+        }
         timeline.sorted = timeline.waiting.is_sorted_by_key(|waiting| waiting.at);
         timeline.automated = contexts.into_iter().collect::<HashMap<_, _, _>>();
         timeline.left_out = head.left_out;

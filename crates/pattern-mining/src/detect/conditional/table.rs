@@ -218,7 +218,7 @@ impl TriggerTable {
             .collect()
     }
 
-    /// How many triggers of a pair lie within its life.
+    /// How many triggers of a pair lie within its life at which the effect could come.
     pub(super) fn lived(&self, place: usize) -> usize {
         self.rows[place].all.1 as usize
     }

@@ -49,10 +49,9 @@ impl Rhythm {
         let days = [count(DaySet::WEEKDAY), count(DaySet::WEEKEND)];
         let mut open = held_by_minute(evidence, series);
         for (open, days) in open.iter_mut().zip(days) {
-            // Of the other days, and never nearly none: then nothing is known.
-            let least = (days / 10.0).max(1.0);
+            // Of the other days.
             for minute in open {
-                *minute = (days - 1.0 - *minute).max(least);
+                *minute = (days - 1.0 - *minute).max(1.0);
             }
         }
         Self {

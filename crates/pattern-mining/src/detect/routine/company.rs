@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::calendar::MINUTES_PER_DAY;
+use crate::detect::time_of_day::Frame;
 use crate::evidence::Evidence;
+use crate::finding::Finding;
+use crate::pattern::DaySet;
 use crate::score::binomial_tail;
 
 /// On one day, members go together within this many minutes.
@@ -20,13 +23,38 @@ const MICROS_PER_MINUTE: i64 = 60_000_000;
 /// For each day, the minutes from its midnight at which something happens around a time of the day, in order.
 pub(super) struct Around(BTreeMap<i64, Vec<i64>>);
 
+/// A time of the day: minutes from midnight on the last day, and what moves it.
+#[derive(Clone, Copy)]
+pub(super) struct Centre {
+    pub(super) minute: i64,
+    pub(super) frame: Frame,
+}
+
+impl Centre {
+    pub(super) fn of(time: &Finding) -> Self {
+        let frame = time.clock.map_or(Frame::Clock, |clock| clock.frame);
+        Self {
+            minute: time.clock.map_or(0, |clock| clock.minute),
+            frame,
+        }
+    }
+
+    /// Minutes by which it is later on a day than on the last one.
+    pub(super) fn ahead(self, evidence: &Evidence, day: i64) -> i64 {
+        let index = evidence.days.index(day);
+        let ahead = index.and_then(|index| self.frame.ahead(evidence, index));
+        ahead.unwrap_or(0)
+    }
+}
+
 impl Around {
-    pub(super) fn new(evidence: &Evidence, series: usize, centre: i64) -> Self {
+    pub(super) fn new(evidence: &Evidence, series: usize, centre: Centre) -> Self {
         let mut days: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
         for moment in &evidence.series[series].moments {
-            let day = day_of_minute(moment.minute, centre);
+            let day = day_of_minute(moment.minute, centre.minute);
             let minute = moment.minute - day * MINUTES_PER_DAY;
-            if (minute - centre).abs() <= REACH && evidence.days.lived_at(moment.minute) {
+            let off = minute - centre.minute - centre.ahead(evidence, day);
+            if off.abs() <= REACH && evidence.days.lived_at(moment.minute) {
                 days.entry(day).or_default().push(minute);
             }
         }
@@ -49,7 +77,7 @@ fn day_of_minute(minute: i64, centre: i64) -> i64 {
     (minute - centre + MINUTES_PER_DAY / 2).div_euclid(MINUTES_PER_DAY)
 }
 
-/// Probability that two go together on so many of their common days if they do as on the days before and after.
+/// Probability that two go together on so many of their common days if they do as on days of the same kind before and after.
 pub(super) fn by_chance(one: &Around, other: &Around) -> f64 {
     let (mut days, mut same) = (0, 0);
     let mut crossed = (0_usize, 0_usize);
@@ -59,7 +87,11 @@ pub(super) fn by_chance(one: &Around, other: &Around) -> f64 {
         };
         days += 1;
         same += usize::from(near);
-        for elsewhere in (day - OTHER_DAYS..=day + OTHER_DAYS).filter(|other| *other != day) {
+        // Weekdays have their hours, and weekends theirs.
+        let is_like = |other: &i64| {
+            *other != day && DaySet::WEEKEND.contains(*other) == DaySet::WEEKEND.contains(day)
+        };
+        for elsewhere in (day - OTHER_DAYS..=day + OTHER_DAYS).filter(is_like) {
             if let Some(near) = other.is_near(elsewhere, minutes) {
                 crossed.0 += usize::from(near);
                 crossed.1 += 1;
@@ -88,7 +120,7 @@ pub(super) struct Company {
 
 impl Company {
     /// Of these series, around a time of the day, at least so many together.
-    pub(super) fn of(evidence: &Evidence, members: &[usize], centre: i64, least: usize) -> Self {
+    pub(super) fn of(evidence: &Evidence, members: &[usize], centre: Centre, least: usize) -> Self {
         let mut all: BTreeMap<i64, Vec<(i64, usize)>> = BTreeMap::new();
         for &member in members {
             for (day, minutes) in Around::new(evidence, member, centre).0 {
