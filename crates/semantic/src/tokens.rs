@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use tokenizers::{ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, TruncationParams};
 use tokenizers::{PostProcessorWrapper, Tokenizer};
 
@@ -26,8 +27,15 @@ impl Pieces {
     /// Reads `tokenizer.json`.
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
         let file = ModelFile::new(folder, "tokenizer.json");
-        let mut tokenizer = Tokenizer::from_bytes(file.read(LARGEST_FILE)?)
-            .map_err(|error| file.damaged(&error))?;
+        let text = file.read(LARGEST_FILE)?;
+        let mut known: Value =
+            serde_json::from_slice(&text).map_err(|error| file.damaged(&error))?;
+        // It makes texts of numbers, which nobody asks for here; and the library panics where it cannot read it.
+        if let Some(known) = known.as_object_mut() {
+            known.insert("decoder".to_owned(), Value::Null);
+        }
+        let mut tokenizer =
+            Tokenizer::from_bytes(known.to_string()).map_err(|error| file.damaged(&error))?;
         let is_bert = matches!(tokenizer.get_model(), ModelWrapper::WordPiece(_))
             && matches!(
                 tokenizer.get_normalizer(),

@@ -169,6 +169,25 @@ fn another_vocabulary_is_refused() {
     }
 }
 
+#[test]
+fn damage_in_the_decoder_ends_nothing() {
+    let folder = folder("tokenizer.json");
+    let path = folder.path().join("tokenizer.json");
+    let whole = fs::read_to_string(real().join("tokenizer.json")).expect("a tokenizer");
+    let decoder = whole.find("\"decoder\"").expect("a decoder");
+    let brace = decoder + whole[decoder..].find('{').expect("its beginning");
+    let mut cut = whole.clone();
+    cut.replace_range(brace..=brace, "?");
+    fs::write(&path, cut).expect("written");
+    let error = refusal(folder.path());
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    // What it says is nothing to a model that only reads.
+    let mut other: Value = serde_json::from_str(&whole).expect("JSON");
+    other["decoder"] = json!(5);
+    fs::write(&path, other.to_string()).expect("written");
+    SentenceEncoder::open(folder.path()).expect("the model");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
