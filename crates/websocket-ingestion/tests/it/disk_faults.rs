@@ -163,11 +163,7 @@ async fn of_a_damaged_spool_the_valid_part_is_kept_and_the_rest_is_read_from_the
     let first = Process::start(&home.url(), port, spool.path());
     first.subscribed().await;
     home.burst(10).await;
-    first
-        .until("the first events stored", |health| {
-            health["delivery"]["stored"] == 10
-        })
-        .await;
+    first.delivered(10).await;
     proxy.set(Fault::Refuse);
     // More than a file of the spool holds, so that the damage is not at the torn end of the newest.
     home.burst(20_000).await;

@@ -90,6 +90,14 @@ impl Process {
         }
     }
 
+    /// Waits until data-api has so many events from it: those that it took again, because its first answer was lost or late, count too.
+    pub(crate) async fn delivered(&self, events: u64) {
+        self.until(&format!("{events} events delivered"), |health| {
+            has_delivered(health, events)
+        })
+        .await;
+    }
+
     pub(crate) async fn subscribed(&self) {
         self.until("the subscription", |health| {
             health["subscription"]["is_subscribed"] == true
@@ -152,4 +160,10 @@ impl Drop for Process {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Whether data-api has so many events, stored or known before.
+pub(crate) fn has_delivered(health: &Value, events: u64) -> bool {
+    let count = |what: &str| health["delivery"][what].as_u64().unwrap_or(0);
+    count("stored") + count("duplicates") == events
 }

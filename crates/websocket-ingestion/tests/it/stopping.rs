@@ -51,11 +51,7 @@ async fn stops_in_order(case: Case) {
     let process = Process::start(&url, port, spool.path());
     process.subscribed().await;
     home.burst(1).await;
-    process
-        .until("the first event", |health| {
-            health["delivery"]["stored"] == 1
-        })
-        .await;
+    process.delivered(1).await;
     process.kill();
 
     if let Trouble::SpoolDamaged = case.trouble {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::chain::{Ingestion, Store, still_home};
-use crate::process::Process;
+use crate::process::{Process, has_delivered};
 
 #[tokio::test]
 async fn a_killed_process_has_its_events_on_disk_after_the_sync_interval() {
@@ -31,7 +31,7 @@ async fn a_killed_process_has_its_events_on_disk_after_the_sync_interval() {
     let second = Process::start(&home.url(), store_port, spool.path());
     second
         .until("an empty spool", |health| {
-            health["spool"]["records"] == 0 && health["delivery"]["stored"] == 2000
+            health["spool"]["records"] == 0 && has_delivered(health, 2_000)
         })
         .await;
     // Looks at the store only: named after nothing, it listens to nobody.
@@ -53,11 +53,7 @@ async fn kills_at_any_moment_lose_nothing_that_the_history_has() {
         })
         .await;
     home.burst(1).await;
-    process
-        .until("the first event", |health| {
-            health["delivery"]["stored"] == 1
-        })
-        .await;
+    process.delivered(1).await;
     for round in 0..5_u64 {
         home.burst(300).await;
         // Another moment of the way each time: before, while and after batches are sent.
