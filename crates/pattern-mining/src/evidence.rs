@@ -25,7 +25,7 @@ mod steps;
 mod timer;
 
 /// An entity with more changes a day than this, on average, has no single moments that people would call a habit.
-pub const MAX_CHANGES_PER_DAY: usize = 60;
+pub const MAX_CHANGES_PER_DAY: usize = 96;
 
 /// One instant in both times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl Evidence {
             let reason = facts.left_out;
             facts.left_out = reason.or_else(|| unfit(facts, moments, count(moments), length));
         }
-        let acts = |facts: &Facts| facts.left_out.is_none() && !facts.ambient && !facts.person;
+        let acts = |facts: &Facts| facts.left_out.is_none() && facts.is_acted_upon();
         let people = facts.iter().zip(&by_day);
         let people = people.filter_map(|(facts, by_day)| acts(facts).then_some(by_day));
         let mut days = days_of(known, people, &clock);
@@ -166,6 +166,9 @@ impl Evidence {
             let count = count(moments) as u64;
             if let Some(reason) = facts.left_out {
                 left_out.add(reason, count);
+                if is_watched(reason) {
+                    series.push(Series::watched(entity));
+                }
                 continue;
             }
             kept += count;
@@ -218,6 +221,18 @@ impl Evidence {
 }
 
 impl Series {
+    /// An entity that is no evidence, and of which only its silence is told.
+    fn watched(entity: usize) -> Self {
+        Self {
+            entity,
+            state: "any".to_owned(),
+            active: false,
+            trigger: false,
+            effect: false,
+            moments: Vec::new(),
+        }
+    }
+
     /// The moments at which an entity reached a state.
     fn new(entity: usize, facts: &Facts, state: &str, moments: Vec<Moment>) -> Self {
         let active = noise::is_active(state);
@@ -228,10 +243,18 @@ impl Series {
             state: state.to_owned(),
             trigger: true,
             // A sensor that falls quiet again is not what somebody did.
-            effect: !facts.ambient && !facts.person && (active || !sensor),
+            effect: facts.is_acted_upon() && (active || !sensor),
             moments,
         }
     }
+}
+
+/// Whether it is worth a word when a thing that is left out for a reason falls silent.
+fn is_watched(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Numeric | Reason::Chatty | Reason::SelfRunning
+    )
 }
 
 /// The days of the data, and which of them were lived in: what chatters or runs by itself does so in an empty house too.

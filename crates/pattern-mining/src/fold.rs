@@ -12,7 +12,7 @@ use crate::pattern::{DaySet, Kind, Oddity, Status};
 mod clock;
 mod explain;
 
-/// Triggers since a conditional habit happened last, none under its condition, that show that it only waits.
+/// Triggers since a conditional habit happened last, hardly any under its condition, that show that it only waits.
 const GOES_ON: usize = 3;
 
 /// What passed the run's cut.
@@ -57,6 +57,12 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
     let mut routines = routine::find(evidence, &times.iter().collect::<Vec<_>>());
     let close: Vec<&Link> = links.iter().chain(&significant.together).collect();
     routines.extend(scene::find(evidence, &close));
+    let taken: HashSet<usize> = sequences
+        .iter()
+        .chain(&routines)
+        .flat_map(|finding| entities(finding, evidence))
+        .collect();
+    routines.extend(routine::gather(evidence, &close, &taken));
     keep_larger(&mut sequences, &mut routines, evidence);
     let groups: Vec<HashSet<usize>> = sequences
         .iter()
@@ -105,11 +111,28 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
         .filter(|finding| finding.status == Status::Stopped)
         .flat_map(|finding| entities(finding, evidence))
         .collect();
-    told.extend(significant.anomalies.into_iter().filter(|odd| {
-        let silent = odd.oddity.is_some_and(|(kind, _)| kind == Oddity::Silent);
-        !silent || !ended.contains(&evidence.series[odd.series[0]].entity)
-    }));
+    let anomalies = one_silence_each(significant.anomalies, evidence);
+    told.extend(
+        anomalies.into_iter().filter(|odd| {
+            !is_silence(odd) || !ended.contains(&evidence.series[odd.series[0]].entity)
+        }),
+    );
     told
+}
+
+fn is_silence(odd: &Finding) -> bool {
+    odd.oddity.is_some_and(|(kind, _)| kind == Oddity::Silent)
+}
+
+/// Of all that fell silent of one device, the surest: its battery is empty once.
+fn one_silence_each(mut anomalies: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
+    anomalies.sort_by(|a, b| a.p_value.total_cmp(&b.p_value));
+    let mut told = HashSet::new();
+    anomalies.retain(|odd| {
+        let device = evidence.facts_of(odd.series[0]).device;
+        !is_silence(odd) || device.is_none_or(|device| told.insert(device))
+    });
+    anomalies
 }
 
 /// Marks what has ended although nothing was missed, because what sets it off has ended.
@@ -142,8 +165,10 @@ fn waits_for_its_condition(finding: &Finding, evidence: &Evidence) -> bool {
     let last = finding.occurrences.last().copied().unwrap_or(0);
     let triggers = &evidence.series[finding.series[0]].moments;
     let goes_on = triggers.len() - triggers.partition_point(|moment| moment.at <= last);
-    let missed = finding.misses.iter().any(|&at| at > last);
-    finding.kind == Kind::Conditional && goes_on >= GOES_ON && !missed
+    let missed = finding.misses.iter().filter(|&&at| at > last).count();
+    // A limit that was learned is never quite the one that people have: a miss or two lie between the two.
+    let by_chance = (1.0 - finding.share()).powi(missed as i32);
+    finding.kind == Kind::Conditional && goes_on >= GOES_ON && by_chance > life::SILENCE
 }
 
 fn ends(finding: &Finding, evidence: &Evidence) -> (usize, usize) {

@@ -3,7 +3,7 @@
 use common::entity::domain_of;
 
 use crate::detect::link::Link;
-use crate::detect::{anomaly, conditional, duration, missed, pair, scene, time_of_day};
+use crate::detect::{anomaly, conditional, duration, missed, pair, routine, scene, time_of_day};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
 use crate::fold::{self, Significant};
@@ -119,7 +119,9 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
         links.links.into_iter().partition(pair::is_habit);
     // Of things that go together in any order, each follows the other half of the times only.
     let mut together = others;
-    together.retain(|link| link.days >= pair::MIN_DAYS && scene::is_close(link));
+    let goes_together =
+        |link: &Link| scene::is_close(link) || routine::keeps_company(evidence, link);
+    together.retain(|link| link.days >= pair::MIN_DAYS && goes_together(link));
     let tried = [
         links.hypotheses,
         times.hypotheses,

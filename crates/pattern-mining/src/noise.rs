@@ -52,17 +52,18 @@ const AMBIENT: [&str; 6] = [
     "vibration",
 ];
 /// Device classes that tell the health of a device, not what somebody did.
-const DIAGNOSTIC: [&str; 9] = [
+const DIAGNOSTIC: [&str; 8] = [
     "battery",
     "battery_charging",
     "cold",
     "connectivity",
     "heat",
     "problem",
-    "running",
     "tamper",
     "update",
 ];
+/// The device class of what tells that a machine is at work: nobody does that, but people do something when the washing is done.
+const MACHINE: &str = "running";
 
 /// States in which a thing rests.
 const RESTING: [&str; 13] = [
@@ -94,6 +95,11 @@ pub(crate) fn is_person(domain: &str) -> bool {
 /// Whether a device class follows whoever walks by.
 pub(crate) fn is_ambient(class: &str) -> bool {
     AMBIENT.contains(&class)
+}
+
+/// Whether a device class tells what a machine does by itself.
+pub(crate) fn is_machine(class: &str) -> bool {
+    class == MACHINE
 }
 
 /// Whether the name of a sensor says that it follows whoever walks by.

@@ -11,6 +11,8 @@ use crate::sentence;
 
 use super::duration::{Held, held};
 
+mod silent;
+
 /// Oddities older than this many days are no news.
 pub const RECENT_DAYS: i64 = 28;
 /// Days lived in before anything is told to be odd: three of each weekday. In two weeks of a real log (a flat in Cambridge in 2003) a
@@ -24,10 +26,6 @@ const BEYOND: f64 = 3.0;
 const LONG: f64 = 1_800.0;
 /// Smallest spread of the logarithm that is believed: with 0.7, one time in six is twice as long as usual.
 const LEAST_SPREAD: f64 = 0.7;
-/// Fewest changes a day of something whose silence is remarkable.
-const SPEAKS: f64 = 2.5;
-/// Fewest whole days of silence.
-const SILENT_DAYS: usize = 3;
 /// Half width of the time of the day that is unusual, in minutes.
 const HOUR: i64 = 90;
 /// Fewest times within that window, in one night.
@@ -47,6 +45,7 @@ pub fn find(evidence: &Evidence) -> Found {
         return found;
     }
     let night = household(evidence);
+    silent::find(evidence, &mut found);
     for (index, series) in evidence.series.iter().enumerate() {
         if evidence.stop.is_said() {
             break;
@@ -54,12 +53,11 @@ pub fn find(evidence: &Evidence) -> Found {
         if !series.effect || !series.active {
             continue;
         }
-        found.hypotheses += 3;
+        found.hypotheses += 2;
         let facts = &evidence.facts[series.entity];
         found
             .findings
             .extend(too_long(evidence, index, series, facts));
-        found.findings.extend(silent(evidence, index, series));
         found
             .findings
             .extend(unusual_hour(evidence, index, series, &night));
@@ -147,79 +145,6 @@ fn all_lived(evidence: &Evidence, time: &Held) -> bool {
         evidence.moment(until).day(),
     );
     (first..=last).all(|day| evidence.days.lived_at(day * 1440))
-}
-
-/// Something that speaks every day, and did not for days on which others did.
-fn silent(evidence: &Evidence, index: usize, series: &Series) -> Option<Finding> {
-    let days = &evidence.days;
-    let mut spoke = vec![false; days.len()];
-    for moment in &series.moments {
-        if let Some(day) = days.index(moment.day()) {
-            spoke[day] = true;
-        }
-    }
-    let lived: Vec<usize> = (0..days.len())
-        .filter(|&day| days.lived_at(days.day_at(day) * 1440))
-        .collect();
-    let mut longest: &[usize] = &[];
-    // The last day of the data is not whole.
-    for run in lived[..lived.len().saturating_sub(1)].chunk_by(|&a, &b| spoke[a] == spoke[b]) {
-        if !spoke[run[0]] && run.len() > longest.len() {
-            longest = run;
-        }
-    }
-    let others = lived.len() - longest.len();
-    let loud = lived.iter().filter(|&&day| spoke[day]).count();
-    let first = *longest.first()?;
-    let at = days.micros_at(first, 0);
-    if longest.len() < SILENT_DAYS
-        || at < since(evidence)
-        || (series.moments.len() as f64) < SPEAKS * others as f64
-        || series.moments[0].at > at
-    {
-        return None;
-    }
-    let mut by_day = vec![0.0_f64; days.len()];
-    for moment in &series.moments {
-        if let Some(day) = days.index(moment.day()) {
-            by_day[day] += 1.0;
-        }
-    }
-    let counts: Vec<f64> = lived
-        .iter()
-        .filter(|day| !longest.contains(day))
-        .map(|&day| by_day[day])
-        .collect();
-    let p_value = quiet_day(&counts).powi(longest.len() as i32) * lived.len() as f64;
-    let remark = format!(
-        "{}, and it did on {loud} of {others} other days",
-        sentence::counted(longest.len(), "day")
-    );
-    let mut finding = oddity(index, Oddity::Silent, at, p_value.min(1.0), remark);
-    let last = longest[longest.len() - 1];
-    let spoke_again = series.moments.last().is_some_and(|moment| moment.at > at);
-    finding.until = spoke_again.then(|| days.micros_at(last, 0));
-    Some(finding)
-}
-
-/// Probability of a day without any, from the counts of other days: that of a negative binomial with their mean and variance,
-/// which keeps what makes days differ, and never less than one day in ten thousand.
-fn quiet_day(counts: &[f64]) -> f64 {
-    let days = counts.len().max(1) as f64;
-    let mean = counts.iter().sum::<f64>() / days;
-    let variance = counts
-        .iter()
-        .map(|count| (count - mean).powi(2))
-        .sum::<f64>()
-        / days;
-    let chance = if variance > mean {
-        let size = mean * mean / (variance - mean);
-        (size / (size + mean)).powf(size)
-    } else {
-        (-mean).exp()
-    };
-    let seen = counts.iter().filter(|&&count| count == 0.0).count() as f64 / days;
-    chance.max(seen).max(1e-4)
 }
 
 /// Share of what people do in the home that falls into each minute's window, all entities together.

@@ -11,8 +11,10 @@ use crate::threads::both;
 
 use super::link::{Link, Turn};
 use super::pair;
+use gap::{all_along, explains_the_gap};
 use table::{Measured, Table, TriggerTable};
 
+mod gap;
 mod table;
 
 /// Smallest share of the triggers followed while the condition holds …
@@ -28,6 +30,8 @@ const NEARLY_ALWAYS: f64 = 0.9;
 /// The state of some other thing explains a habit better than the sun or the day of the week only when it is more convincing by this
 /// factor: what is on in the evening goes with the dark.
 const STRANGE: f64 = 1e3;
+/// A pair that is tried in its life and all along pays for both.
+const BOTH: f64 = 2.0;
 /// Numeric thresholds that are tried: parts of the values at the triggers.
 const QUANTILES: [f64; 5] = [0.2, 0.35, 0.5, 0.65, 0.8];
 /// An entity whose state is a condition changes at most this often a day.
@@ -80,25 +84,54 @@ impl Conditions {
 
 /// The conditions under which pairs hold, in the order of the pairs; most have none.
 pub fn split(evidence: &Evidence, links: &[Link], conditions: &Conditions) -> Vec<Finding> {
-    let pairs: Vec<&Link> = links.iter().filter(|link| is_worth_it(link)).collect();
+    let of_part: Vec<&Link> = links.iter().filter(|link| is_worth_it(link)).collect();
+    // What seems to have begun or ended may be waiting for its condition.
+    let all_along: Vec<Option<Link>> = links.iter().map(all_along).collect();
+    let of_whole: Vec<&Link> = all_along.iter().flatten().collect();
+    let mut by_part = best(evidence, &of_part, conditions).into_iter();
+    let mut by_whole = best(evidence, &of_whole, conditions).into_iter();
+    let mut found = Vec::new();
+    for (link, whole) in links.iter().zip(&all_along) {
+        let lives = is_worth_it(link)
+            .then(|| by_part.next())
+            .flatten()
+            .flatten();
+        let waits = whole.as_ref().and_then(|whole| {
+            let (p_value, which) = by_whole.next()??;
+            // Of what other things do, something always began or ended with it.
+            let is_natural = !matches!(which, Which::State(..));
+            (is_natural && explains_the_gap(evidence, link, which)).then_some((
+                whole,
+                BOTH * p_value,
+                which,
+            ))
+        });
+        let told = waits.or(lives.map(|(p_value, which)| (link, p_value, which)));
+        found.extend(told.map(|(link, p_value, which)| finding(evidence, link, p_value, which)));
+    }
+    found
+}
+
+/// The best condition of each pair.
+fn best(
+    evidence: &Evidence,
+    pairs: &[&Link],
+    conditions: &Conditions,
+) -> Vec<Option<(f64, Which)>> {
+    if pairs.is_empty() {
+        return Vec::new();
+    }
     let search = Search {
         evidence,
         conditions,
-        table: TriggerTable::new(&pairs),
-        pairs: &pairs,
+        table: TriggerTable::new(pairs),
+        pairs,
     };
     let (by_state, (by_calendar, by_number)) = both(
         || search.by_state(),
         || (search.by_calendar(), search.by_number()),
     );
-    let best = by_calendar.or(by_state, STRANGE).or(by_number, 1.0);
-    let found = pairs.iter().zip(best.of_pair);
-    found
-        .filter_map(|(link, best)| {
-            let (p_value, which) = best?;
-            Some(finding(evidence, link, p_value, which))
-        })
-        .collect()
+    by_calendar.or(by_state, STRANGE).or(by_number, 1.0).of_pair
 }
 
 /// The best condition so far of each pair.

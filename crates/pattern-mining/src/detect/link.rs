@@ -26,6 +26,8 @@ const MIN_HITS: usize = 4;
 const OTHER_DAYS: i64 = 300;
 /// Half width of the neighbourhood of the same day, in seconds.
 const SAME_DAY: i64 = 2_700;
+/// A delay below this probability by chance is certain: which of those is told is no question of chance any more.
+const CERTAIN: f64 = 1e-12;
 /// Quarter points closer than this part of the median are a timer, not a person.
 const TIMER_PART: f64 = 0.01;
 /// What mostly follows somebody who walks by within so many seconds is a machine's: a hand has first to come to the switch.
@@ -161,7 +163,7 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
         return None;
     }
     delays.sort_unstable_by(f64::total_cmp);
-    let mut best: Option<(f64, i64, u32, f64)> = None;
+    let mut tried: Vec<(f64, i64, u32, f64)> = Vec::with_capacity(DELAYS.len());
     let mut before = 0;
     let expected = expected(lived());
     for (within, expected) in DELAYS.into_iter().zip(expected) {
@@ -174,11 +176,16 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
             continue;
         }
         let p_value = binomial_tail(trials, hits, expected / f64::from(trials));
-        if best.is_none_or(|(least, ..)| p_value < least) {
-            best = Some((p_value, within, hits, expected));
-        }
+        tried.push((p_value, within, hits, expected));
     }
-    let (p_value, within, hits, expected) = best?;
+    // The least likely; of those that are certain, the one that chance explains least of.
+    let certain = |one: &&(f64, i64, u32, f64)| one.0 < CERTAIN;
+    let unexplained = |one: &(f64, i64, u32, f64)| f64::from(one.2) - one.3;
+    let surest = tried.iter().filter(certain).rev();
+    let surest = surest.max_by(|a, b| unexplained(a).total_cmp(&unexplained(b)));
+    let (p_value, within, hits, expected) = surest
+        .or_else(|| tried.iter().min_by(|a, b| a.0.total_cmp(&b.0)))
+        .copied()?;
     let is_followed = |turn: &&Turn| turn.delay.is_some_and(|delay| delay <= within as f64);
     let mut days: Vec<i64> = lived()
         .filter(is_followed)

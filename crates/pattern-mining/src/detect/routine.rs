@@ -4,9 +4,11 @@
 //! other until the day on which the one is late is the day on which the other is. So how often the two are near on the same day is
 //! compared with how often they would be on different days; that keeps each one's rhythm and breaks only the link. What keeps company
 //! with the routine then may join it, also where its own time of the day shows nothing: people go to bed at ten or at half past eleven,
-//! and do the same things then.
+//! and do the same things then. Where no member shows a time of its own, it begins with pairs that go together in any order.
 
 use std::collections::{BTreeMap, HashMap};
+
+use common::entity::domain_of;
 
 use crate::calendar::MINUTES_PER_DAY;
 use crate::evidence::Evidence;
@@ -14,9 +16,11 @@ use crate::finding::{ClockTime, Finding};
 use crate::pattern::{DaySet, Kind, Status};
 
 use super::time_of_day::apart;
-use company::{Around, Centre, Company};
+use company::{Around, Centre, Company, Day};
+pub(crate) use gather::{gather, keeps_company};
 
 mod company;
+mod gather;
 
 /// Members lie within this many minutes of each other on the clock.
 const NEAR: i64 = 45;
@@ -46,7 +50,7 @@ pub fn find(evidence: &Evidence, times: &[&Finding]) -> Vec<Finding> {
     let limit = BELONG / candidates.len().max(1) as f64;
     let mut group: Vec<usize> = (0..times.len()).collect();
     for &(one, other) in &candidates {
-        if company::by_chance(&around[one], &around[other]) < limit {
+        if company::by_chance(&around[one], &around[other]).0 < limit {
             let (from, to) = (group[one].max(group[other]), group[one].min(group[other]));
             group
                 .iter_mut()
@@ -71,6 +75,12 @@ fn entity(evidence: &Evidence, series: usize) -> usize {
     evidence.series[series].entity
 }
 
+/// Whether it is something that could be done for people: that the wardrobe, the drawer and the window are opened after getting up is true,
+/// and of no use.
+fn can_be_spared(evidence: &Evidence, series: usize) -> bool {
+    domain_of(&evidence.facts_of(series).id) != "binary_sensor"
+}
+
 fn minute(time: &Finding) -> i64 {
     time.clock.map_or(0, |clock| clock.minute)
 }
@@ -81,6 +91,8 @@ fn may_belong(evidence: &Evidence, one: &Finding, other: &Finding) -> bool {
     let (here, there) = (class(one), class(other));
     one.clock.is_some()
         && other.clock.is_some()
+        && can_be_spared(evidence, one.series[0])
+        && can_be_spared(evidence, other.series[0])
         && !evidence.related(
             entity(evidence, one.series[0]),
             entity(evidence, other.series[0]),
@@ -104,75 +116,119 @@ fn finding(evidence: &Evidence, times: &[&Finding]) -> Option<Finding> {
     if members.len() < 2 {
         return None;
     }
-    let company = Company::of(evidence, &members, centre, 2);
-    for series in joining(evidence, &company, centre) {
-        join(evidence, &mut members, series);
-    }
+    complete(evidence, &mut members, centre, |_| true);
     if members.len() < MIN_MEMBERS {
         return None;
     }
-    let quorum = (QUORUM * members.len() as f64).ceil() as usize;
-    let happened = Company::of(evidence, &members, centre, quorum).days;
-    if happened.is_empty() {
-        return None;
-    }
-    // As they would be on the last day.
-    let minutes: Vec<i64> = happened
-        .iter()
-        .map(|(&day, there)| there.minute - centre.ahead(evidence, day))
-        .collect();
-    let middle = median(minutes.clone())?;
-    let square = |minute: &i64| ((minute - middle) as f64).powi(2);
-    let variance = minutes.iter().map(square).sum::<f64>() / minutes.len() as f64;
-    let share = |member: &usize| {
-        let there = happened.values().filter(|day| day.there.contains(member));
-        there.count() as f64 / happened.len() as f64
-    };
-    let usual = |member: &usize| {
-        let places = happened.values().filter_map(|day| {
-            let place = day.there.iter().position(|other| other == member)?;
-            Some(place as i64)
-        });
-        median(places.collect()).unwrap_or(0)
-    };
-    members.sort_by_key(usual);
+    let together = Together::new(evidence, members, centre)?;
     let of_members = || {
         times
             .iter()
-            .filter(|time| members.contains(&time.series[0]))
+            .filter(|time| together.members.contains(&time.series[0]))
     };
-    let mut finding = Finding::new(Kind::Routine, members.clone());
+    // The days that count are those of the surest member, also where it came alone.
+    let due = strongest.occurrences.iter().chain(&strongest.misses);
+    let due: BTreeMap<i64, i64> = due
+        .map(|&at| (company::day_of(evidence, at, centre.minute), at))
+        .collect();
+    let mut finding = together.finding(evidence, &due);
     finding.p_value = of_members().map(|time| time.p_value).fold(0.0, f64::max);
-    finding.quorum = quorum;
     finding.expected = of_members()
         .map(|time| time.expected)
         .fold(f64::INFINITY, f64::min);
     finding.days = strongest.days;
     finding.status = strongest.status;
     finding.clock = Some(ClockTime {
-        minute: middle.rem_euclid(MINUTES_PER_DAY),
-        spread: variance.sqrt(),
+        minute: together.middle.rem_euclid(MINUTES_PER_DAY),
+        spread: together.spread,
         ..strongest.clock?
     });
-    finding.member_share = members.iter().map(share).collect();
-    // The days that count are those of the surest member, also where it came alone.
-    let due = strongest.occurrences.iter().chain(&strongest.misses);
-    let due: BTreeMap<i64, i64> = due
-        .map(|&at| (company::day_of(evidence, at, centre.minute), at))
-        .collect();
-    let instant = |(&day, there): (&i64, &company::Together)| {
-        let index = evidence
-            .days
-            .index(day)
-            .filter(|_| due.contains_key(&day))?;
-        Some(evidence.days.micros_at(index, there.minute))
-    };
-    finding.occurrences = happened.iter().filter_map(instant).collect();
-    let missed = due.iter().filter(|(day, _)| !happened.contains_key(day));
-    finding.misses = missed.map(|(_, &at)| at).collect();
-    finding.hits = finding.occurrences.len() as u32;
-    finding.opportunities = finding.hits + finding.misses.len() as u32;
     (finding.hits > 0).then_some(finding)
+}
+
+/// Lets everything join that keeps company with the members on most of their days.
+fn complete(
+    evidence: &Evidence,
+    members: &mut Vec<usize>,
+    centre: Centre,
+    may_join: impl Fn(usize) -> bool,
+) {
+    let company = Company::of(evidence, members, centre, 2);
+    for series in joining(evidence, &company, centre) {
+        if may_join(series) {
+            join(evidence, members, series);
+        }
+    }
+}
+
+/// Members and the days on which enough of them went together.
+struct Together {
+    /// In the order in which they usually come.
+    members: Vec<usize>,
+    quorum: usize,
+    happened: BTreeMap<i64, Day>,
+    /// Median of their time as it would be on the last day, in minutes from midnight.
+    middle: i64,
+    /// Its standard deviation, in minutes.
+    spread: f64,
+}
+
+impl Together {
+    /// None where they never did.
+    fn new(evidence: &Evidence, mut members: Vec<usize>, centre: Centre) -> Option<Self> {
+        let quorum = (QUORUM * members.len() as f64).ceil() as usize;
+        let happened = Company::of(evidence, &members, centre, quorum).days;
+        // As they would be on the last day.
+        let minutes: Vec<i64> = happened
+            .iter()
+            .map(|(&day, there)| there.minute - centre.ahead(evidence, day))
+            .collect();
+        let middle = median(minutes.clone())?;
+        let square = |minute: &i64| ((minute - middle) as f64).powi(2);
+        let variance = minutes.iter().map(square).sum::<f64>() / minutes.len() as f64;
+        let usual = |member: &usize| {
+            let places = happened.values().filter_map(|day| {
+                let place = day.there.iter().position(|other| other == member)?;
+                Some(place as i64)
+            });
+            median(places.collect()).unwrap_or(0)
+        };
+        members.sort_by_key(usual);
+        Some(Self {
+            members,
+            quorum,
+            happened,
+            middle,
+            spread: variance.sqrt(),
+        })
+    }
+
+    /// What happened of what was due: the days that count, each with the instant at which it would be missed.
+    fn finding(&self, evidence: &Evidence, due: &BTreeMap<i64, i64>) -> Finding {
+        let instant = |(&day, there): (&i64, &Day)| {
+            let index = evidence
+                .days
+                .index(day)
+                .filter(|_| due.contains_key(&day))?;
+            Some(evidence.days.micros_at(index, there.minute))
+        };
+        let share = |member: &usize| {
+            let there = self.happened.values();
+            let there = there.filter(|day| day.there.contains(member));
+            there.count() as f64 / self.happened.len() as f64
+        };
+        let mut finding = Finding::new(Kind::Routine, self.members.clone());
+        finding.quorum = self.quorum;
+        finding.member_share = self.members.iter().map(share).collect();
+        finding.occurrences = self.happened.iter().filter_map(instant).collect();
+        let missed = due
+            .iter()
+            .filter(|(day, _)| !self.happened.contains_key(day));
+        finding.misses = missed.map(|(_, &at)| at).collect();
+        finding.hits = finding.occurrences.len() as u32;
+        finding.opportunities = finding.hits + finding.misses.len() as u32;
+        finding
+    }
 }
 
 /// Adds a series, unless its entity, or what is one thing with it, takes part already.
@@ -193,7 +249,11 @@ fn joining(evidence: &Evidence, company: &Company, centre: Centre) -> Vec<usize>
     let least = (JOINS * company.days.len() as f64).max(5.0);
     let mut candidates: Vec<usize> = near
         .into_iter()
-        .filter(|&(series, days)| days as f64 >= least && evidence.series[series].effect)
+        .filter(|&(series, days)| {
+            days as f64 >= least
+                && evidence.series[series].effect
+                && can_be_spared(evidence, series)
+        })
         .map(|(series, _)| series)
         .collect();
     candidates.sort_unstable();
@@ -203,7 +263,7 @@ fn joining(evidence: &Evidence, company: &Company, centre: Centre) -> Vec<usize>
         .into_iter()
         .map(|series| {
             let around = Around::new(evidence, series, centre);
-            (company::by_chance(&core, &around), series)
+            (company::by_chance(&core, &around).0, series)
         })
         .filter(|&(p_value, _)| p_value < limit)
         .collect();

@@ -24,7 +24,7 @@ const FORGET_EVERY: usize = 4_096;
 /// Standard deviations above chance from which on a pair is tested exactly.
 const DEVIATIONS: f64 = 3.0;
 
-/// How often one followed the other. An entity has at most sixty changes a day and a run looks 400 days back, so they have room.
+/// How often one followed the other. An entity has at most a hundred changes a day and a run looks 400 days back, so they have room.
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
     short: u16,

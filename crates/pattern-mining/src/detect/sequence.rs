@@ -10,11 +10,14 @@ use crate::score::quartiles;
 
 use super::link::Link;
 use super::pair;
+use super::screen::LONGEST;
 
 /// Most steps.
 pub const MAX_STEPS: usize = 5;
 /// Smallest share of the first step's times that must go through to the last.
 const MIN_THROUGH: f64 = 0.35;
+/// A step may take so many times as long as within which it shows best as a pair: that the others go on as well speaks for it too.
+const LATER: f64 = 2.0;
 /// Triggers without the middle step that are needed to tell a fork from a chain.
 const MIN_WITHOUT: usize = 4;
 /// In a fork the last step comes as well without the middle one: at least this part as often.
@@ -108,12 +111,22 @@ pub fn find(evidence: &Evidence, links: &[Link]) -> Vec<Finding> {
             }
             chain.push(following);
         }
-        if chain.len() >= 2 {
-            let steps: Vec<&Link> = chain.iter().map(|&step| &links[step]).collect();
-            found.extend(finding(evidence, &steps));
-        }
+        let steps: Vec<&Link> = chain.iter().map(|&step| &links[step]).collect();
+        found.extend(longest(evidence, &steps));
     }
     found
+}
+
+/// The longest part of a chain that is gone through often enough.
+fn longest(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
+    let lengths = (2..=steps.len()).rev();
+    let mut parts = lengths.flat_map(|length| steps.windows(length));
+    parts.find_map(|part| finding(evidence, part))
+}
+
+/// Longest time that a step may take, in seconds.
+fn latest(step: &Link) -> f64 {
+    (LATER * step.within).min(LONGEST as f64)
 }
 
 fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
@@ -135,7 +148,7 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
                 break;
             };
             let delay = (effect.at - at) as f64 / 1e6;
-            if delay > step.within {
+            if delay > latest(step) {
                 break;
             }
             times.push(delay);
@@ -175,7 +188,7 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
         .chain(steps.iter().map(|step| step.share()))
         .collect();
     finding.delay = Some(quartiles(&mut totals));
-    finding.within = steps.iter().map(|step| step.within).sum();
+    finding.within = steps.iter().map(|step| latest(step)).sum();
     finding.status = pair::status(&life, &chances);
     Some(finding)
 }

@@ -24,6 +24,8 @@ mod sweep;
 pub const MIN_DAYS: u32 = 5;
 /// Days of the recent span, in which a habit that began lately shows best.
 pub const RECENT_DAYS: usize = 28;
+/// The same where the past is shorter than two of them.
+const MIN_RECENT_DAYS: usize = 14;
 
 /// Half widths of the windows, in minutes, each with the distance between the centres tried.
 const WINDOWS: [(i64, i64); 4] = [(10, 5), (20, 10), (30, 15), (45, 20)];
@@ -54,9 +56,10 @@ pub fn find(evidence: &Evidence) -> Found {
 /// The day classes that have enough days to be tried, each with its spans: all of the past, and where it is long enough the recent
 /// and the earlier part.
 fn choices(days: &Days) -> Vec<Vec<Choice>> {
-    let recent = days.len().saturating_sub(RECENT_DAYS)..days.len();
-    let early = 0..days.len().saturating_sub(RECENT_DAYS * 3 / 4);
-    let long = days.len() > RECENT_DAYS * 3 / 2;
+    let lately = RECENT_DAYS.min(days.len() / 2);
+    let recent = days.len() - lately..days.len();
+    let early = 0..days.len() - lately * 3 / 4;
+    let long = lately >= MIN_RECENT_DAYS;
     let broad = [DaySet::ALL, DaySet::WEEKDAY, DaySet::WEEKEND];
     let classes = broad.into_iter().chain((0..7).map(DaySet::single));
     let whole = 0..days.len();

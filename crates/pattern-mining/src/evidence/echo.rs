@@ -1,4 +1,5 @@
-//! Entities that only repeat what another one does: an indicator, a group, a lamp that an automation without context drives.
+//! Entities that only repeat what another one does: an indicator, a group, a lamp that an automation without context drives, which also
+//! puts it off after a while.
 //!
 //! A person needs more than a second, and sometimes does not. What follows nearly always, and within a second, is a machine's.
 
@@ -9,6 +10,7 @@ use foldhash::fast::FixedState;
 
 use super::order::Order;
 use crate::evidence::Facts;
+use crate::noise;
 
 /// An echo comes within this many microseconds.
 const ECHO_WITHIN: i64 = 1_200_000;
@@ -16,6 +18,10 @@ const ECHO_WITHIN: i64 = 1_200_000;
 const ECHO_SHARE: f64 = 0.8;
 /// Fewest echoes.
 const MIN_ECHOES: u32 = 6;
+/// What goes on so often only when somebody has just walked by is run by a machine, which also puts it off.
+const DRIVEN_SHARE: f64 = 0.9;
+/// Fewest times of that.
+const MIN_DRIVEN: u32 = 20;
 
 /// How often one change was close to another.
 type Counts = HashMap<(u32, u32), u32, FixedState>;
@@ -36,13 +42,24 @@ pub(super) fn silence(facts: &[Facts], order: &mut Order) -> Vec<(usize, i64)> {
         },
     );
     let facts_of = |change: u32| &facts[order.entity_of[change as usize] as usize];
+    let mut driven = vec![false; facts.len()];
+    for (&(first, second), &count) in &echoes {
+        if count >= MIN_DRIVEN
+            && f64::from(count) >= DRIVEN_SHARE * f64::from(totals[second as usize])
+            && is_on(second, order, facts)
+            && facts_of(first).ambient
+            && !facts_of(second).ambient
+        {
+            driven[order.entity_of[second as usize] as usize] = true;
+        }
+    }
     echoes.retain(|&(first, second), count| {
         let (one, other) = (facts_of(first), facts_of(second));
         let total = totals[first as usize];
         let often = *count >= MIN_ECHOES && f64::from(*count) >= ECHO_SHARE * f64::from(total);
         is_one_device(one, other) || (often && !is_scene(one, other))
     });
-    if echoes.is_empty() {
+    if echoes.is_empty() && !driven.contains(&true) {
         return Vec::new();
     }
     let mut may_echo = vec![false; order.entity_of.len()];
@@ -64,13 +81,21 @@ pub(super) fn silence(facts: &[Facts], order: &mut Order) -> Vec<(usize, i64)> {
         }
     });
     let mut found = Vec::new();
-    let actions = order.actions.iter_mut().zip(silenced);
-    for (action, _) in actions.filter(|(action, silenced)| *silenced && action.evidence) {
-        action.evidence = false;
+    for (action, silenced) in order.actions.iter_mut().zip(silenced) {
         let entity = order.entity_of[action.change as usize] as usize;
-        found.push((entity, action.at));
+        if (silenced || driven[entity]) && action.evidence {
+            action.evidence = false;
+            found.push((entity, action.at));
+        }
     }
     found
+}
+
+/// Whether a change is one to a state in which the thing is at work.
+fn is_on(change: u32, order: &Order, facts: &[Facts]) -> bool {
+    let entity = order.entity_of[change as usize] as usize;
+    let state = change as usize - order.changes_of(entity).start;
+    noise::is_active(&facts[entity].states[state])
 }
 
 fn is_one_device(one: &Facts, other: &Facts) -> bool {

@@ -29,6 +29,8 @@ pub struct Facts {
     pub ambient: bool,
     /// It tells where somebody is.
     pub person: bool,
+    /// It tells what a machine does by itself.
+    pub machine: bool,
     /// Its states, by number.
     pub states: Vec<String>,
     /// Everything that it did, in time order; empty where nothing of it is looked at.
@@ -40,6 +42,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether what it does is what somebody does with it.
+    pub fn is_acted_upon(&self) -> bool {
+        !(self.ambient || self.person || self.machine)
+    }
+
     /// The state that had been held for at least so long at an instant, both in microseconds; none before the first change and
     /// while it is unavailable.
     pub fn has_held(&self, at: i64, long: i64) -> Option<u16> {
@@ -93,6 +100,7 @@ pub(super) fn facts(timeline: &Timeline, settings: &Settings) -> Vec<Facts> {
             members,
             ambient: entity.ambient,
             person,
+            machine: entity.class.as_deref().is_some_and(noise::is_machine),
             states: entity.states.iter().map(ToString::to_string).collect(),
             steps: Steps::default(),
             left_out,

@@ -1,5 +1,7 @@
 //! Times of the day: which days they hold on, and which are only the way back of another or its mirror.
 
+use common::entity::domain_of;
+
 use crate::calendar::MINUTES_PER_DAY;
 use crate::detect::time_of_day::apart;
 use crate::evidence::Evidence;
@@ -24,6 +26,10 @@ const TOGETHER_MICROS: i64 = 2_000_000;
 /// Part of the hits that must go together.
 const TOGETHER: f64 = 0.8;
 
+/// Largest standard deviation, in minutes, of the time at which something is opened, and half of that where it moves: nobody can be spared
+/// opening it, and when people get up or come home, more or less, they know themselves.
+const MAX_SPREAD_OPENED: f64 = 18.0;
+
 /// Chooses the days of each habit, and folds ways back and mirrors.
 pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
     let mut kept = choose_days(times, evidence);
@@ -45,6 +51,7 @@ pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
         };
         time.status != Status::Stopped || !live.iter().any(moved)
     });
+    kept.retain(|time| !is_vague(time, evidence));
     let kept = same_once(kept);
     let mut told: Vec<Finding> = Vec::new();
     for time in kept {
@@ -61,6 +68,16 @@ pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
         }
     }
     told
+}
+
+/// Whether it says of something that is opened only more or less when.
+fn is_vague(time: &Finding, evidence: &Evidence) -> bool {
+    let opened = domain_of(&evidence.facts_of(time.series[0]).id) == "binary_sensor";
+    let most = match time.status {
+        Status::Drifting => MAX_SPREAD_OPENED / 2.0,
+        _ => MAX_SPREAD_OPENED,
+    };
+    opened && time.clock.is_some_and(|clock| clock.spread > most)
 }
 
 fn minute(time: &Finding) -> i64 {

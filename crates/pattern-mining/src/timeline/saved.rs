@@ -13,7 +13,7 @@ use crate::noise;
 use crate::sun::Place;
 
 /// First bytes of the form; the number is its version.
-const MAGIC: &[u8; 8] = b"HIQMINE1";
+const MAGIC: &[u8; 8] = b"HIQMINE2";
 
 /// Bytes of rows that are read or written at once, about.
 const BLOCK: usize = 64 * 1024;

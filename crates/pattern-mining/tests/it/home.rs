@@ -44,6 +44,8 @@ pub(crate) struct Home {
     pub(crate) first: Date,
     pub(crate) days: i64,
     pub(crate) changes: Vec<(i64, &'static str, &'static str)>,
+    /// Device classes of entities.
+    pub(crate) classes: Vec<(&'static str, &'static str)>,
 }
 
 impl Home {
@@ -59,6 +61,7 @@ impl Home {
             first,
             days,
             changes: Vec::new(),
+            classes: Vec::new(),
         };
         // The home has data from the first minute to the last, from something that has no habits.
         home.at(0, 0, "sensor.clock", "begins");
@@ -119,6 +122,10 @@ impl Home {
     pub(crate) fn mine_knowing(mut self, known: &[Pattern]) -> Outcome {
         self.changes.sort_unstable();
         let mut timeline = Timeline::new(self.zone);
+        for (id, class) in self.classes {
+            let entity = timeline.entity_named(id);
+            timeline.describe(entity, None, Some(class));
+        }
         for (at, id, state) in self.changes {
             let entity = timeline.entity(&id.parse().expect("a date, time or name that exists"));
             let at: UtcMicros = Timestamp::from_microsecond(at)

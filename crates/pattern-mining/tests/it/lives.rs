@@ -8,7 +8,7 @@ use crate::home::{Chance, Home, told};
 const DAYS: i64 = 60;
 
 /// People who live here: lamps at any waking hour.
-fn life(home: &mut Home, days: std::ops::Range<i64>, chance: &mut Chance) {
+pub(crate) fn life(home: &mut Home, days: std::ops::Range<i64>, chance: &mut Chance) {
     for day in days {
         for lamp in ["light.hall", "light.attic", "light.desk"] {
             for _ in 0..3 {
@@ -19,7 +19,7 @@ fn life(home: &mut Home, days: std::ops::Range<i64>, chance: &mut Chance) {
     }
 }
 
-fn of_kind(outcome: &Outcome, kind: Kind) -> Vec<&Pattern> {
+pub(crate) fn of_kind(outcome: &Outcome, kind: Kind) -> Vec<&Pattern> {
     let patterns = outcome.patterns.iter();
     patterns.filter(|pattern| pattern.kind == kind).collect()
 }

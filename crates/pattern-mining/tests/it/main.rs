@@ -2,8 +2,10 @@
 
 mod home;
 mod lives;
+mod machines;
 mod nights;
 mod nothing;
 mod odd;
 mod planted;
+mod seldom;
 mod today;

@@ -13,6 +13,8 @@ use crate::score::binomial_tail;
 const TOGETHER: i64 = 12;
 /// Minutes around the time of the day that are looked at: in some weeks people go to bed later.
 const REACH: i64 = 90;
+/// The same where no member has a time of its own: at weekends they get up two hours later.
+const WIDE_REACH: i64 = 150;
 /// Days before and after a day whose times it is compared with.
 const OTHER_DAYS: i64 = 10;
 /// Fewest days on which both happen.
@@ -28,6 +30,8 @@ pub(super) struct Around(BTreeMap<i64, Vec<i64>>);
 pub(super) struct Centre {
     pub(super) minute: i64,
     pub(super) frame: Frame,
+    /// Minutes around it that are looked at.
+    pub(super) reach: i64,
 }
 
 impl Centre {
@@ -36,7 +40,27 @@ impl Centre {
         Self {
             minute: time.clock.map_or(0, |clock| clock.minute),
             frame,
+            reach: REACH,
         }
+    }
+
+    /// The middle of the densest part of the day among these minutes of the day, in order, with the number of those in it.
+    pub(super) fn densest(minutes: &[i64]) -> Option<(Self, usize)> {
+        let all = minutes.len();
+        let day_after = minutes.iter().map(|minute| minute + MINUTES_PER_DAY);
+        let twice: Vec<i64> = minutes.iter().copied().chain(day_after).collect();
+        let end = |start: usize| {
+            twice.partition_point(|&minute| minute <= twice[start] + 2 * WIDE_REACH) - start
+        };
+        let (start, count) = (0..all)
+            .map(|start| (start, end(start).min(all)))
+            .max_by_key(|&(start, count)| (count, std::cmp::Reverse(start)))?;
+        let centre = Self {
+            minute: twice[start + count / 2].rem_euclid(MINUTES_PER_DAY),
+            frame: Frame::Clock,
+            reach: WIDE_REACH,
+        };
+        Some((centre, count))
     }
 
     /// Minutes by which it is later on a day than on the last one.
@@ -54,7 +78,7 @@ impl Around {
             let day = day_of_minute(moment.minute, centre.minute);
             let minute = moment.minute - day * MINUTES_PER_DAY;
             let off = minute - centre.minute - centre.ahead(evidence, day);
-            if off.abs() <= REACH && evidence.days.lived_at(moment.minute) {
+            if off.abs() <= centre.reach && evidence.days.lived_at(moment.minute) {
                 days.entry(day).or_default().push(minute);
             }
         }
@@ -77,8 +101,9 @@ fn day_of_minute(minute: i64, centre: i64) -> i64 {
     (minute - centre + MINUTES_PER_DAY / 2).div_euclid(MINUTES_PER_DAY)
 }
 
-/// Probability that two go together on so many of their common days if they do as on days of the same kind before and after.
-pub(super) fn by_chance(one: &Around, other: &Around) -> f64 {
+/// Probability that two go together on so many of their common days if they do as on days of the same kind before and after, and the
+/// chance of a day that was assumed for that.
+pub(super) fn by_chance(one: &Around, other: &Around) -> (f64, f64) {
     let (mut days, mut same) = (0, 0);
     let mut crossed = (0_usize, 0_usize);
     for (&day, minutes) in &one.0 {
@@ -98,15 +123,15 @@ pub(super) fn by_chance(one: &Around, other: &Around) -> f64 {
             }
         }
     }
-    if days < MIN_DAYS {
-        return 1.0;
-    }
     let chance = (crossed.0 as f64 + 1.0) / (crossed.1 as f64 + 1.0);
-    binomial_tail(days as u32, same as u32, chance)
+    if days < MIN_DAYS {
+        return (1.0, chance);
+    }
+    (binomial_tail(days as u32, same as u32, chance), chance)
 }
 
 /// Members that went together on a day.
-pub(super) struct Together {
+pub(super) struct Day {
     /// Their mean, in minutes from the day's midnight.
     pub(super) minute: i64,
     /// Who was there, in order.
@@ -115,7 +140,7 @@ pub(super) struct Together {
 
 /// The days on which enough of the members went together.
 pub(super) struct Company {
-    pub(super) days: BTreeMap<i64, Together>,
+    pub(super) days: BTreeMap<i64, Day>,
 }
 
 impl Company {
@@ -168,7 +193,7 @@ impl Company {
 }
 
 /// The members, each once, that come within twice the distance of two from the first of these moments.
-fn within(moments: &[(i64, usize)]) -> Together {
+fn within(moments: &[(i64, usize)]) -> Day {
     let first = moments[0].0;
     let mut there = Vec::new();
     let mut sum = 0;
@@ -181,7 +206,7 @@ fn within(moments: &[(i64, usize)]) -> Together {
             sum += minute;
         }
     }
-    Together {
+    Day {
         minute: sum / there.len() as i64,
         there,
     }

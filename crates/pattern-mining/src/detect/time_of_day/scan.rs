@@ -20,8 +20,10 @@ const MIN_SHARE: f64 = 0.55;
 const MIN_SHARE_LOWER: f64 = 0.35;
 /// The same for a single weekday, of which there are few …
 const MIN_SHARE_SINGLE: f64 = 0.75;
-/// … and seven.
+/// … and seven, …
 const MIN_SHARE_LOWER_SINGLE: f64 = 0.45;
+/// … unless it keeps to the minute: what happens on six of ten Thursdays within ten minutes, and on no other day, is Thursday's.
+const MIN_SHARE_LOWER_PUNCTUAL: f64 = 0.28;
 /// Widest half width of a window that moves by the week, in minutes.
 const MAX_DRIFTING: i64 = 30;
 /// The sun explains what happens within this many minutes of its rise or set.
@@ -31,6 +33,9 @@ const MIN_ABOVE_CHANCE: f64 = 0.5;
 /// The same for the widest window: what people do at about the time at which they get up or come home fills it to more than a half, and
 /// is no habit of its own.
 const MIN_ABOVE_CHANCE_WIDE: f64 = 0.55;
+/// How many times as often as chance it must have happened: that the kitchen door opens between six and eight on most mornings, as it does
+/// at any time, is no habit.
+const MIN_LIFT: f64 = 2.5;
 /// Largest standard deviation in half widths of the window. An even spread over the window has 0.58: a habit has a middle.
 const MAX_SPREAD: f64 = 0.48;
 
@@ -44,8 +49,10 @@ const WORTH_A_LOOK: f64 = 1e-3;
 const LATEST_HITS: usize = 12;
 /// A habit of the earlier days goes on when its share afterwards is more than this part of what it was.
 const GOES_ON: f64 = 0.3;
-/// A weekday is told from the others when chance would make such a difference more rarely than this.
+/// A weekday is told from the others when chance would make such a difference more rarely than this, …
 const SPECIAL: f64 = 0.05;
+/// … and they have it at most this part as often: on Tuesdays people get up as on other days.
+const OTHER_DAYS: f64 = 0.4;
 /// Share of the days with a hit in the widest window, from which on a series is worth a look.
 const WORTH_A_SHARE: f64 = 0.35;
 
@@ -144,10 +151,10 @@ impl<'a> Scan<'a> {
         let possible = self.possible(centre, self.choice.span.clone());
         let opportunities = (possible.len() as u32).max(hits);
         let share = f64::from(hits) / f64::from(opportunities);
-        let (least, lower) = if self.choice.class.count() == 1 {
-            (MIN_SHARE_SINGLE, MIN_SHARE_LOWER_SINGLE)
-        } else {
-            (MIN_SHARE, MIN_SHARE_LOWER)
+        let (least, lower) = match self.choice.class.count() {
+            1 if half_width == WINDOWS[0].0 => (MIN_SHARE, MIN_SHARE_LOWER_PUNCTUAL),
+            1 => (MIN_SHARE_SINGLE, MIN_SHARE_LOWER_SINGLE),
+            _ => (MIN_SHARE, MIN_SHARE_LOWER),
         };
         let far = self
             .shifts
@@ -171,7 +178,7 @@ impl<'a> Scan<'a> {
         } else {
             MIN_ABOVE_CHANCE
         };
-        if above < least || p_value >= WORTH_A_LOOK {
+        if above < least || f64::from(hits) < MIN_LIFT * expected || p_value >= WORTH_A_LOOK {
             return None;
         }
         let (minute, spread) = self.now(&hit_points);
@@ -269,7 +276,9 @@ impl<'a> Scan<'a> {
         happened.dedup();
         let others = (0..self.days.len()).filter(|&day| other(day)).count();
         let outside = (happened.len() as u32, others as u32);
-        fisher_greater((hits, opportunities), outside) * 7.0 < SPECIAL
+        let share = |(hits, days): (u32, u32)| f64::from(hits) / f64::from(days.max(1));
+        share(outside) <= OTHER_DAYS * share((hits, opportunities))
+            && fisher_greater((hits, opportunities), outside) * 7.0 < SPECIAL
     }
 
     /// The middle of the days on which it was due and did not happen.
