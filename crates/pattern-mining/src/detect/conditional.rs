@@ -84,12 +84,14 @@ impl Conditions {
 
 /// The conditions under which pairs hold, in the order of the pairs; most have none.
 pub fn split(evidence: &Evidence, links: &[Link], conditions: &Conditions) -> Vec<Finding> {
-    let of_part: Vec<&Link> = links.iter().filter(|link| is_worth_it(link)).collect();
+    let mut pairs: Vec<&Link> = links.iter().filter(|link| is_worth_it(link)).collect();
+    let parts = pairs.len();
     // What seems to have begun or ended may be waiting for its condition.
     let all_along: Vec<Option<Link>> = links.iter().map(all_along).collect();
-    let of_whole: Vec<&Link> = all_along.iter().flatten().collect();
-    let mut by_part = best(evidence, &of_part, conditions).into_iter();
-    let mut by_whole = best(evidence, &of_whole, conditions).into_iter();
+    pairs.extend(all_along.iter().flatten());
+    let mut by_part = best(evidence, &pairs, conditions);
+    let mut by_whole = by_part.split_off(parts).into_iter();
+    let mut by_part = by_part.into_iter();
     let mut found = Vec::new();
     for (link, whole) in links.iter().zip(&all_along) {
         let lives = is_worth_it(link)
@@ -118,9 +120,6 @@ fn best(
     pairs: &[&Link],
     conditions: &Conditions,
 ) -> Vec<Option<(f64, Which)>> {
-    if pairs.is_empty() {
-        return Vec::new();
-    }
     let search = Search {
         evidence,
         conditions,
