@@ -9,6 +9,7 @@ use common::entity::EntityId;
 use common::instant::UtcMicros;
 use common::retry::RetryPolicy;
 use data_api_client::events::EventQuery;
+use data_api_client::registry::ENRICHED;
 use data_api_client::{CallFailed, DataApi};
 use jiff::tz::TimeZone;
 use pattern_mining::{Change, Registered, Timeline};
@@ -18,6 +19,8 @@ use crate::store::SavedTimeline;
 
 /// Attempts for one part; a restart of data-api takes less.
 const ATTEMPTS: usize = 6;
+/// Thousands of entities that are asked what they are.
+const MOST_ENRICHED: usize = 20;
 /// How much of the past is read at once. Within it changes come entity after entity and are put in order in memory.
 const PART_SECONDS: i64 = 86_400;
 /// The newest moments are left to the next run: an event may still be on its way.
@@ -233,6 +236,7 @@ fn push(timeline: &mut Timeline, event: &ExportedEvent<'_>) {
 
 /// What data-api knows of the entities: where they are, what they belong to, and who is in a group.
 async fn registry(data_api: &DataApi) -> Result<Vec<Registered>, CallFailed> {
+    say_what_they_are(data_api).await;
     let mut registry = Vec::new();
     for entity in data_api.entities().await?.entities {
         let is_group = entity.platform == "group" || entity.domain == "group";
@@ -253,6 +257,21 @@ async fn registry(data_api: &DataApi) -> Result<Vec<Registered>, CallFailed> {
         });
     }
     Ok(registry)
+}
+
+/// Whether a sensor tells of a door or of motion stands in its states only. data-api looks at them when it gets the list of entities, which at
+/// a first start is before there are any. A key that may only read is refused that; then what is known has to do.
+async fn say_what_they_are(data_api: &DataApi) {
+    for _ in 0..MOST_ENRICHED {
+        match data_api.enrich_entities().await {
+            Ok(done) if done.enriched >= ENRICHED as usize => {}
+            Ok(_) => break,
+            Err(error) => {
+                tracing::debug!(%error, "what entities are is known from the list of entities only");
+                break;
+            }
+        }
+    }
 }
 
 /// What the attributes of an entity's newest state say of it: its name, its class, and who is in it where it is a group.

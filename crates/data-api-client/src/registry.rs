@@ -1,5 +1,6 @@
 //! Devices, entities, areas, floors, labels and services.
 
+use common::api::device_reports::Enriched;
 use common::api::home::Home;
 use common::api::integrations::IntegrationList;
 use common::api::places::{AreaList, FloorList, LabelList};
@@ -16,6 +17,8 @@ const ENTITIES: u32 = 10_000;
 /// Most devices that one list holds.
 const DEVICES: u32 = 1_000;
 
+/// Most entities that are enriched at once.
+pub const ENRICHED: u32 = 1_000;
 /// Most integrations that one list holds.
 const INTEGRATIONS: u32 = 1_000;
 
@@ -115,6 +118,16 @@ impl DataApi {
         self.json(
             self.request(Method::GET, "/api/entities")?
                 .query(&[("limit", ENTITIES)]),
+        )
+        .await
+    }
+
+    /// Lets data-api take over from the newest stored states what entities say of themselves: device class, unit, features and icon, which
+    /// Home Assistant's list of entities leaves out. At most [`ENRICHED`] entities are changed at once.
+    pub async fn enrich_entities(&self) -> Result<Enriched, CallFailed> {
+        self.json(
+            self.request(Method::POST, "/api/entities/enrich")?
+                .query(&[("limit", ENRICHED)]),
         )
         .await
     }

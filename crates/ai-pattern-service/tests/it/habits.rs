@@ -1,5 +1,6 @@
 //! What is asked of habits once they are found, and what people say of them.
 
+use data_api_client::registry::Registry;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -206,6 +207,30 @@ async fn a_pair_is_a_synergy_and_a_co_occurrence_as_well() {
     assert_eq!(
         service.send(Method::GET, "/api/v1/synergies/stats").await.0,
         404
+    );
+    service.stop().await;
+    house.data_api.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_sensor_is_is_read_from_its_states_where_the_registry_does_not_say() {
+    let house = House::new().await;
+    // Home Assistant's list has no device class, and comes before the first state.
+    let known = json!([{"entity_id": "binary_sensor.cellar_door", "platform": "zha"}]);
+    house.know(Registry::Entities, known).await;
+    house.live_with_a_door().await;
+    let service = house.service(&[]).await;
+    service.analyse().await;
+    let habits = listed(&service, "").await;
+    let sentences: Vec<&str> = habits
+        .iter()
+        .filter_map(|habit| habit["sentence"].as_str())
+        .collect();
+    assert!(
+        sentences
+            .iter()
+            .any(|text| text.contains("Cellar Door opens")),
+        "{sentences:?}"
     );
     service.stop().await;
     house.data_api.stop().await;
