@@ -93,7 +93,9 @@ async fn the_broker_keeps_a_summary_and_each_habit_and_gets_them_again_when_it_l
     until(&subscriber, &topic, str::is_empty).await;
     until(&subscriber, SUMMARY, |text| json(text)["count"] == 0).await;
     let late = kept(&broker, "homeiq/#", 4).await;
-    assert!(late.iter().all(|m| m.topic != topic), "{late:#?}");
+    // That it is cleared may be said once more while we listen.
+    let is_there = |m: &Message| m.topic == topic && !m.payload.is_empty();
+    assert!(!late.iter().any(is_there), "{late:#?}");
     check_all(&subscriber.messages());
     service.stop().await;
     house.data_api.stop().await;
