@@ -219,7 +219,13 @@ impl Teller<'_> {
                     None => format!("since {date}"),
                     Some(until) => format!("from {date} until {}", moment(until).1),
                 };
-                format!("{name} {} {when} ({remark})", words::did_not(&self.verb(0)))
+                let is_used = self.evidence.series[finding.series[0]].effect;
+                let what = match until {
+                    _ if is_used => words::did_not(&self.verb(0)),
+                    None => "has been silent".to_owned(),
+                    Some(_) => "was silent".to_owned(),
+                };
+                format!("{name} {what} {when} ({remark})")
             }
             (Oddity::UnusualHour, _) => format!(
                 "{} at an unusual hour, {clock} on {date} ({remark})",

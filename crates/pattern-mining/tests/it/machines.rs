@@ -70,6 +70,8 @@ fn people_do_something_when_the_washing_is_done_and_nobody_is_said_to_do_the_was
     assert_eq!(found[0].kind, Kind::Pair);
     assert_eq!(found[0].entities, ["binary_sensor.washer", "light.laundry"]);
     assert_eq!(found[0].states, ["off", "on"]);
+    let text = &found[0].sentence;
+    assert!(text.contains("after Washer is done"), "{text}");
 }
 
 #[test]
@@ -107,4 +109,11 @@ fn a_sensor_whose_battery_is_empty_is_silent_and_one_that_is_only_steady_is_not(
     assert_eq!(silent.len(), 2, "{:#?}", told(&outcome));
     assert!(silent.contains(&"sensor.attic_temperature"));
     assert!(silent.contains(&"binary_sensor.porch_motion"));
+    assert!(
+        told(&outcome).contains(
+            &"Attic temperature has been silent since 25 July (5 days, and it was heard on 54 of 55 other days)."
+        ),
+        "{:#?}",
+        told(&outcome)
+    );
 }

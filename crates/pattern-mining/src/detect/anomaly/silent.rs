@@ -104,8 +104,13 @@ fn silent(evidence: &Evidence, index: usize, moments: &[Moment]) -> Option<Findi
         .map(|&day| by_day[day])
         .collect();
     let p_value = quiet_day(&counts).powi(longest.len() as i32) * lived.len() as f64;
+    let did = if evidence.series[index].effect {
+        "did"
+    } else {
+        "was heard"
+    };
     let remark = format!(
-        "{}, and it did on {loud} of {others} other days",
+        "{}, and it {did} on {loud} of {others} other days",
         sentence::counted(longest.len(), "day")
     );
     let mut finding = oddity(index, Oddity::Silent, at, p_value.min(1.0), remark);
