@@ -267,7 +267,7 @@ async fn say_what_they_are(data_api: &DataApi) {
             Ok(done) if done.enriched >= ENRICHED as usize => {}
             Ok(_) => break,
             Err(error) => {
-                tracing::debug!(%error, "what entities are is known from the list of entities only");
+                tracing::info!(%error, "device classes are known from the list of entities only; a key that may ingest has them read from the states");
                 break;
             }
         }

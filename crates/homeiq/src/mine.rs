@@ -162,8 +162,11 @@ fn begin(cli: &Cli, registry: &Registry) -> Result<Timeline, Failure> {
     if let Some(path) = cli.memory.as_deref().filter(|path| path.exists()) {
         let file = File::open(path).map_err(|error| told(path, &error))?;
         let length = file.metadata().map_err(|error| told(path, &error))?.len();
-        return Timeline::read(BufReader::with_capacity(BUFFER, file), length)
-            .map_err(|error| told(path, &error));
+        let timeline = Timeline::read(BufReader::with_capacity(BUFFER, file), length);
+        return timeline.map_err(|error| {
+            let to_do = "delete it and give the whole past as EVENTS, from which a new one is made";
+            told(path, &format!("{error}; {to_do}"))
+        });
     }
     let Some(name) = cli.timezone.as_ref().or(registry.time_zone.as_ref()) else {
         return Err(

@@ -114,6 +114,17 @@ pub fn fisher_greater(first: (u32, u32), second: (u32, u32)) -> f64 {
         .min(1.0)
 }
 
+/// One group is clearly better when the other has less than this part of its share …
+const CONTRAST: f64 = 0.5;
+/// … and chance would make such a difference more rarely than this.
+const CONTRAST_P: f64 = 0.05;
+
+/// Whether one group (hits and opportunities) has something clearly more often than another, paid for so many groups to choose from.
+pub fn is_clearly_better(one: (u32, u32), other: (u32, u32), groups: f64) -> bool {
+    let share = |(hits, trials): (u32, u32)| f64::from(hits) / f64::from(trials.max(1));
+    share(other) < CONTRAST * share(one) && fisher_greater(one, other) * groups < CONTRAST_P
+}
+
 /// Probability of a standard normal above `z`: the bound of Mills' ratio, which is never too small, from one on.
 pub fn normal_tail(z: f64) -> f64 {
     if z < 1.0 {

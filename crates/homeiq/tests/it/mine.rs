@@ -130,6 +130,10 @@ fn what_cannot_be_mined_is_told_in_one_line() {
         ),
         (&["other.jsonl", "--timezone", "UTC"], "none of its 2 lines"),
         (
+            &["events.jsonl", "--memory", "other.jsonl"],
+            "delete it and give the whole past",
+        ),
+        (
             &[
                 "events.jsonl",
                 "--timezone",

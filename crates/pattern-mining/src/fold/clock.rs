@@ -7,14 +7,10 @@ use crate::detect::time_of_day::apart;
 use crate::evidence::Evidence;
 use crate::finding::Finding;
 use crate::pattern::{DaySet, Status};
-use crate::score::fisher_greater;
+use crate::score::is_clearly_better;
 
 /// Windows of different day classes this near to each other, in minutes, are about the same habit.
 const SAME_HABIT: i64 = 45;
-/// One class is clearly better when the other has less than this part of its share …
-const CONTRAST: f64 = 0.5;
-/// … and chance would make such a difference more rarely than this. For single weekdays it is paid for their number.
-const CONTRAST_P: f64 = 0.05;
 /// The beginning is told rather than the way back when its bound is at least this part of the other's.
 const BEGINNING: f64 = 0.7;
 /// Going back to the state before within this many minutes belongs to the habit, and is no second one.
@@ -166,10 +162,9 @@ fn is_part(time: &Finding, other: &Finding) -> bool {
 fn is_better(narrow: &Finding, broad: &Finding, evidence: &Evidence) -> bool {
     let inside = split(broad, evidence, |day| class(narrow).contains(day));
     let outside = split(broad, evidence, |day| !class(narrow).contains(day));
-    let share = |(hits, days): (u32, u32)| f64::from(hits) / f64::from(days.max(1));
+    // A single weekday is paid for the number of weekdays.
     let classes = if class(narrow).count() == 1 { 7.0 } else { 1.0 };
-    share(outside) < CONTRAST * share(inside)
-        && fisher_greater(inside, outside) * classes < CONTRAST_P
+    is_clearly_better(inside, outside, classes)
 }
 
 /// Hits and opportunities of a habit on some days.

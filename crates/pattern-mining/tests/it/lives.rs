@@ -8,7 +8,7 @@ use crate::home::{Chance, Home, told};
 const DAYS: i64 = 60;
 
 /// People who live here: lamps at any waking hour.
-pub(crate) fn life(home: &mut Home, days: std::ops::Range<i64>, chance: &mut Chance) {
+fn life(home: &mut Home, days: std::ops::Range<i64>, chance: &mut Chance) {
     for day in days {
         for lamp in ["light.hall", "light.attic", "light.desk"] {
             for _ in 0..3 {
@@ -19,6 +19,13 @@ pub(crate) fn life(home: &mut Home, days: std::ops::Range<i64>, chance: &mut Cha
     }
 }
 
+/// A home in which people have lived for so many days.
+pub(crate) fn lived_in(days: i64, seed: u64) -> (Home, Chance) {
+    let (mut home, mut chance) = (Home::new(days), Chance::new(seed));
+    life(&mut home, 0..days, &mut chance);
+    (home, chance)
+}
+
 pub(crate) fn of_kind(outcome: &Outcome, kind: Kind) -> Vec<&Pattern> {
     let patterns = outcome.patterns.iter();
     patterns.filter(|pattern| pattern.kind == kind).collect()
@@ -26,9 +33,7 @@ pub(crate) fn of_kind(outcome: &Outcome, kind: Kind) -> Vec<&Pattern> {
 
 #[test]
 fn a_door_that_opens_again_while_the_lamp_is_on_is_no_miss() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(5);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 5);
     for day in 0..DAYS {
         for _ in 0..2 {
             let mut second = (420 + chance.below(900)) * 60;
@@ -61,9 +66,7 @@ fn a_door_that_opens_again_while_the_lamp_is_on_is_no_miss() {
 
 #[test]
 fn the_kettle_that_goes_off_by_itself_does_not_follow_the_lamp_that_it_set_off() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(6);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 6);
     for day in 0..DAYS {
         for _ in 0..2 {
             let second = (420 + chance.below(900)) * 60;
@@ -119,9 +122,7 @@ fn a_habit_pauses_while_nobody_is_at_home_and_has_not_ended() {
 
 #[test]
 fn what_goes_on_at_the_same_second_every_day_is_a_timer() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(8);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 8);
     for day in 0..DAYS {
         // Off at any second, so that the log tells seconds.
         home.at(day, 21 * 3600 + 3 + day % 3, "light.porch", "on");
@@ -143,9 +144,7 @@ fn what_goes_on_at_the_same_second_every_day_is_a_timer() {
 
 #[test]
 fn a_machine_that_runs_by_day_in_even_cycles_is_left_out() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(9);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 9);
     for day in 0..DAYS {
         for cycle in 0..9 {
             let second = (6 * 60 + 10 + cycle * 110 + chance.below(20)) * 60;
@@ -199,9 +198,7 @@ fn a_time_held_that_has_changed_is_told_as_it_is_now_and_one_that_ended_as_ended
 
 #[test]
 fn people_go_to_bed_at_different_hours_and_do_the_same_things_then() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(12);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 12);
     let things = [
         ("light.bedroom", "on"),
         ("cover.bedroom", "closed"),

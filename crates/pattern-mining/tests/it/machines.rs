@@ -3,8 +3,8 @@
 use pattern_mining::Outcome;
 use pattern_mining::pattern::{Kind, Oddity, Pattern};
 
-use crate::home::{Chance, Home, told};
-use crate::lives::life;
+use crate::home::told;
+use crate::lives::lived_in;
 
 const DAYS: i64 = 60;
 
@@ -17,9 +17,7 @@ fn of<'a>(outcome: &'a Outcome, entity: &str) -> Vec<&'a Pattern> {
 
 #[test]
 fn a_lamp_that_a_motion_sensor_drives_has_no_habits_whatever_else_goes_on_in_its_room() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(21);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 21);
     for day in 0..DAYS {
         for _ in 0..12 {
             let second = (400 + chance.below(950)) * 60;
@@ -46,10 +44,8 @@ fn a_lamp_that_a_motion_sensor_drives_has_no_habits_whatever_else_goes_on_in_its
 
 #[test]
 fn people_do_something_when_the_washing_is_done_and_nobody_is_said_to_do_the_washing_machine() {
-    let mut home = Home::new(DAYS);
+    let (mut home, mut chance) = lived_in(DAYS, 22);
     home.classes = vec![("binary_sensor.washer", "running")];
-    let mut chance = Chance::new(22);
-    life(&mut home, 0..DAYS, &mut chance);
     for day in (0..DAYS).step_by(2) {
         let begin = 9 * 3600 + chance.around(300);
         let end = begin + 5_400 + chance.below(3_600);
@@ -76,9 +72,7 @@ fn people_do_something_when_the_washing_is_done_and_nobody_is_said_to_do_the_was
 
 #[test]
 fn a_sensor_whose_battery_is_empty_is_silent_and_one_that_is_only_steady_is_not() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(23);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 23);
     for day in 0..DAYS {
         for hour in 0..24 {
             let value = ["19.5", "20.0", "20.5", "21.0"][chance.below(4) as usize];

@@ -2,16 +2,14 @@
 
 use pattern_mining::pattern::{Condition, DaySet, Kind, Status};
 
-use crate::home::{Chance, Home, minutes_off, told};
-use crate::lives::{life, of_kind};
+use crate::home::{minutes_off, told};
+use crate::lives::{lived_in, of_kind};
 
 const DAYS: i64 = 84;
 
 #[test]
 fn what_is_done_on_most_thursdays_to_the_minute_is_thursdays() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(31);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 31);
     for day in 0..DAYS {
         // Eight Thursdays of twelve, and now and then at another time.
         if home.weekday(day) == 3 && day / 7 % 3 != 2 {
@@ -39,9 +37,7 @@ fn what_is_done_on_most_thursdays_to_the_minute_is_thursdays() {
 fn what_people_do_at_weekends_only_has_not_begun_with_the_last_of_them() {
     // The last days of the data are a weekend at which it never failed.
     let days = DAYS - 7;
-    let mut home = Home::new(days);
-    let mut chance = Chance::new(32);
-    life(&mut home, 0..days, &mut chance);
+    let (mut home, mut chance) = lived_in(days, 32);
     for day in 0..days {
         let weekend = home.weekday(day) >= 5;
         for _ in 0..3 {
@@ -63,9 +59,7 @@ fn what_people_do_at_weekends_only_has_not_begun_with_the_last_of_them() {
 
 #[test]
 fn bedtimes_that_no_single_lamp_shows_are_told_by_their_company() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(33);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 33);
     let lamps = [
         "light.stairs",
         "light.porch",
@@ -99,9 +93,7 @@ fn bedtimes_that_no_single_lamp_shows_are_told_by_their_company() {
 
 #[test]
 fn a_cupboard_that_is_opened_in_the_morning_more_or_less_is_not_told_and_one_that_is_on_time_is() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(34);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 34);
     for day in 0..DAYS {
         for (cupboard, most) in [
             ("binary_sensor.wardrobe", 2_700),
@@ -125,9 +117,7 @@ fn a_cupboard_that_is_opened_in_the_morning_more_or_less_is_not_told_and_one_tha
 
 #[test]
 fn of_a_long_chain_that_people_rarely_finish_the_part_is_told_that_they_do() {
-    let mut home = Home::new(DAYS);
-    let mut chance = Chance::new(35);
-    life(&mut home, 0..DAYS, &mut chance);
+    let (mut home, mut chance) = lived_in(DAYS, 35);
     let steps = [
         "light.one",
         "light.two",

@@ -9,7 +9,7 @@ use crate::evidence::Evidence;
 use crate::finding::{ClockTime, Finding};
 use crate::life;
 use crate::pattern::{DaySet, Status};
-use crate::score::{fisher_greater, wilson_lower};
+use crate::score::{is_clearly_better, wilson_lower};
 
 use super::company::{self, Around, Centre};
 use super::{BELONG, MIN_MEMBERS, Together, can_be_spared, complete, entity};
@@ -24,11 +24,6 @@ const MIN_SHARE: f64 = 0.55;
 const MIN_SHARE_LOWER: f64 = 0.4;
 /// Largest standard deviation of its time, in minutes: beyond that it has none.
 const MAX_SPREAD: f64 = 75.0;
-/// One half of the week has it when the other has less than this part of its share …
-const CONTRAST: f64 = 0.5;
-/// … and chance would make such a difference more rarely than this.
-const CONTRAST_P: f64 = 0.05;
-
 /// Two that go together around a time of the day.
 struct Seed<'a> {
     link: &'a Link,
@@ -181,13 +176,9 @@ fn class(evidence: &Evidence, together: &Together) -> DaySet {
         })
     };
     let (weekday, weekend) = (count(DaySet::WEEKDAY), count(DaySet::WEEKEND));
-    let share = |(hits, days): (u32, u32)| f64::from(hits) / f64::from(days.max(1));
-    let is_better = |one, other| {
-        share(other) < CONTRAST * share(one) && fisher_greater(one, other) < CONTRAST_P
-    };
-    if is_better(weekday, weekend) {
+    if is_clearly_better(weekday, weekend, 1.0) {
         DaySet::WEEKDAY
-    } else if is_better(weekend, weekday) {
+    } else if is_clearly_better(weekend, weekday, 1.0) {
         DaySet::WEEKEND
     } else {
         DaySet::ALL
