@@ -9,6 +9,8 @@ use common::lifecycle::Failure;
 use common::whole_file::{self, Readers};
 use jiff::tz::TimeZone;
 use pattern_mining::sun::Place;
+use pattern_mining::threads::both;
+use pattern_mining::timeline::{Past, Settled, Unreadable};
 use pattern_mining::{Registry, Settings, Timeline, mine};
 
 mod bars;
@@ -62,29 +64,33 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
         Some(path) => read_registry(path)?,
         None => Registry::default(),
     };
-    let mut timeline = begin(&cli, &registry)?;
+    let (mut timeline, past) = begin(&cli, &registry)?;
     for known in &registry.entities {
         timeline.register(known);
     }
-    let read = events::read(&cli.events, &mut timeline)?;
+    // What is remembered is read while the new changes are.
+    let (read, past) = both(
+        || events::read(&cli.events, &mut timeline),
+        || past.map(Remembered::read).transpose(),
+    );
+    let past = past?;
+    let read = read?;
+    if let Some(past) = past {
+        timeline.remember(past);
+    }
     let settings = Settings {
         people: !cli.no_people,
         silenced: cli.silence.clone(),
         ..Settings::default()
     };
     let notes = notes(&cli, &registry, &timeline);
-    let (outcome, kept) = std::thread::scope(|scope| {
-        let keep = |path| write(path, |file| timeline.write(file));
-        let keeping = cli.memory.as_deref();
-        let keeping = keeping.map(|path| scope.spawn(move || keep(path)));
-        let outcome = mine(&timeline, &settings);
-        let kept = keeping.map_or(Ok(()), |keeping| {
-            keeping
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        (outcome, kept)
-    });
+    let (outcome, kept) = both(
+        || mine(&timeline, &settings),
+        || {
+            let path = cli.memory.as_deref();
+            path.map_or(Ok(()), |path| write(path, |file| timeline.write(file)))
+        },
+    );
     kept?;
     match &cli.json {
         Some(path) if path.as_os_str() == "-" => {
@@ -157,16 +163,35 @@ fn notes(cli: &Cli, registry: &Registry, timeline: &Timeline) -> Vec<String> {
     notes
 }
 
-/// The timeline to add to: the remembered one, or a new one in the home's zone.
-fn begin(cli: &Cli, registry: &Registry) -> Result<Timeline, Failure> {
+/// The past of a timeline that is remembered, still to be read.
+struct Remembered<'a> {
+    past: Past<BufReader<File>>,
+    path: &'a Path,
+}
+
+impl Remembered<'_> {
+    fn read(self) -> Result<Settled, Failure> {
+        let past = self.past.read();
+        past.map_err(|error| unreadable(self.path, &error))
+    }
+}
+
+fn unreadable(memory: &Path, error: &Unreadable) -> Failure {
+    let to_do = "delete it and give the whole past as EVENTS, from which a new one is made";
+    told(memory, &format!("{error}; {to_do}"))
+}
+
+/// The timeline to add to: the remembered one with its past, or a new one in the home's zone.
+fn begin<'a>(
+    cli: &'a Cli,
+    registry: &Registry,
+) -> Result<(Timeline, Option<Remembered<'a>>), Failure> {
     if let Some(path) = cli.memory.as_deref().filter(|path| path.exists()) {
         let file = File::open(path).map_err(|error| told(path, &error))?;
         let length = file.metadata().map_err(|error| told(path, &error))?.len();
-        let timeline = Timeline::read(BufReader::with_capacity(BUFFER, file), length);
-        return timeline.map_err(|error| {
-            let to_do = "delete it and give the whole past as EVENTS, from which a new one is made";
-            told(path, &format!("{error}; {to_do}"))
-        });
+        let opened = Timeline::open(BufReader::with_capacity(BUFFER, file), length);
+        let (timeline, past) = opened.map_err(|error| unreadable(path, &error))?;
+        return Ok((timeline, Some(Remembered { past, path })));
     }
     let Some(name) = cli.timezone.as_ref().or(registry.time_zone.as_ref()) else {
         return Err(
@@ -183,7 +208,7 @@ fn begin(cli: &Cli, registry: &Registry) -> Result<Timeline, Failure> {
             longitude,
         });
     }
-    Ok(timeline)
+    Ok((timeline, None))
 }
 
 fn read_registry(path: &Path) -> Result<Registry, Failure> {

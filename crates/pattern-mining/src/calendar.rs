@@ -207,9 +207,13 @@ impl Days {
 
     /// Whether something could have been seen at this minute (which may lie before 0 or after 1439) of that day.
     pub fn could_happen(&self, index: usize, class: DaySet, minute: i64) -> bool {
+        self.counts(index, class) && self.was(index, minute)
+    }
+
+    /// There was such a minute (which may lie before 0 or after 1439) of that day, and the data know of it.
+    pub fn was(&self, index: usize, minute: i64) -> bool {
         let local = (self.first_day + index as i64) * MINUTES_PER_DAY + minute;
-        self.counts(index, class)
-            && (self.first_minute..=self.last_minute).contains(&local)
+        (self.first_minute..=self.last_minute).contains(&local)
             && !self
                 .gaps
                 .iter()

@@ -1,7 +1,5 @@
 //! What is left when the noise is gone, laid out for the detectors.
 
-use std::collections::HashMap;
-
 use common::entity::domain_of;
 
 use crate::calendar::{Days, LocalClock, MINUTES_PER_DAY};
@@ -13,6 +11,7 @@ use crate::sun::Place;
 use crate::threads::both;
 use crate::timeline::{Record, Timeline};
 pub use facts::Facts;
+use moments::{Found, Moments};
 use order::Order;
 pub use steps::{Step, Steps};
 
@@ -20,6 +19,7 @@ mod away;
 mod cycle;
 mod echo;
 mod facts;
+mod moments;
 mod order;
 mod steps;
 mod timer;
@@ -111,23 +111,23 @@ impl Evidence {
         let in_order = || {
             let mut order = Order::new(&facts, records());
             let echoes = echo::silence(&facts, &mut order);
-            let moments = order.moments(&clock);
-            (order, echoes, moments)
+            (order, echoes)
         };
-        let ((mut order, echoes, mut moments), done) =
-            both(in_order, || facts::give(facts.len(), records(), samples));
+        let by_entity = || {
+            let done = facts::give(facts.len(), records(), samples);
+            let moments = Moments::new(&facts, &done, &clock);
+            (done, moments)
+        };
+        let ((mut order, echoes), (done, mut moments)) = both(in_order, by_entity);
         for (facts, (steps, samples)) in facts.iter_mut().zip(done) {
             (facts.steps, facts.samples) = (steps, samples);
         }
-        let timed: HashMap<u32, Vec<i64>> = (0..)
-            .zip(&mut moments)
-            .filter(|(change, _)| {
-                let facts = &facts[order.entity_of[*change as usize] as usize];
-                facts.left_out.is_none() && !facts.ambient
-            })
-            .map(|(change, moments)| (change, timer::take(moments)))
-            .filter(|(_, taken)| !taken.is_empty())
-            .collect();
+        left_out.add(Reason::Echo, echoes.len() as u64);
+        moments.forget(echoes.into_iter().filter_map(|(entity, at)| {
+            let state = facts[entity].steps.silence(at)?;
+            Some((entity, state, at))
+        }));
+        let Found { timed, by_day } = moments.take_timed(&facts, days_in(span, &clock));
         for (&change, taken) in &timed {
             left_out.add(Reason::Timer, taken.len() as u64);
             let entity = order.entity_of[change as usize] as usize;
@@ -137,14 +137,8 @@ impl Evidence {
         }
         order.forget(&timed);
         order.count_left_out(&mut left_out);
-        left_out.add(Reason::Echo, echoes.len() as u64);
-        for (entity, at) in echoes {
-            facts[entity].steps.silence(at);
-        }
+        let mut moments = moments.of_change;
         let of_entity = |entity: usize| order.changes_of(entity);
-        let by_day: Vec<Vec<u32>> = (0..facts.len())
-            .map(|entity| count_days(&moments[of_entity(entity)], span, &clock))
-            .collect();
         let known = timeline.covered.map(|_| span);
         let length = days_of(known, by_day.iter(), &clock).lived_in();
         let count = |moments: &[Vec<Moment>]| moments.iter().map(Vec::len).sum::<usize>();
@@ -280,19 +274,6 @@ fn days_of<'a>(
 fn days_in(span: (i64, i64), clock: &LocalClock) -> (i64, i64) {
     let day = |at: i64| clock.local_minute(at).div_euclid(MINUTES_PER_DAY);
     (day(span.0), day(span.1))
-}
-
-/// How many of an entity's moments lie on each day of a span; none at all where there are no moments.
-fn count_days(moments: &[Vec<Moment>], span: (i64, i64), clock: &LocalClock) -> Vec<u32> {
-    if moments.iter().all(Vec::is_empty) {
-        return Vec::new();
-    }
-    let (first_day, last_day) = days_in(span, clock);
-    let mut counts = vec![0; (last_day - first_day + 1) as usize];
-    for moment in moments.iter().flatten() {
-        counts[(moment.day() - first_day) as usize] += 1;
-    }
-    counts
 }
 
 /// Why an entity with these moments is no evidence.

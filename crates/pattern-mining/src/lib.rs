@@ -20,7 +20,7 @@ pub mod sentence;
 pub mod stop;
 pub mod sun;
 pub mod tell;
-mod threads;
+pub mod threads;
 pub mod timeline;
 
 pub use identity::Known;

@@ -5,6 +5,8 @@
 
 use crate::pattern::SunEvent;
 
+/// Microseconds of an hour.
+const HOUR: i64 = 3_600_000_000;
 /// Altitude of the sun's centre at sunrise and sunset, in degrees: refraction and half of its disc.
 const HORIZON: f64 = -0.833;
 /// Latitude assumed for a time zone that names no place: most people live between 20 and 55 degrees.
@@ -70,6 +72,39 @@ impl Place {
     }
 }
 
+/// Tells whether it is dark at many instants: within an hour in which it is the same at both ends, nothing is worked out.
+#[derive(Debug)]
+pub(crate) struct Darkness {
+    place: Place,
+    /// The hour of the last instant.
+    hour: i64,
+    /// Whether it is dark at its beginning and at its end.
+    ends: [bool; 2],
+}
+
+impl Darkness {
+    pub(crate) fn new(place: Place) -> Self {
+        Self {
+            place,
+            hour: i64::MIN,
+            ends: [false; 2],
+        }
+    }
+
+    /// Whether the sun is below the horizon at an instant, in microseconds since 1970.
+    pub(crate) fn is_at(&mut self, at_micros: i64) -> bool {
+        let hour = at_micros.div_euclid(HOUR);
+        if hour != self.hour {
+            self.hour = hour;
+            self.ends = [hour * HOUR, (hour + 1) * HOUR].map(|end| self.place.is_dark(end));
+        }
+        match self.ends {
+            [from, until] if from == until => from,
+            _ => self.place.is_dark(at_micros),
+        }
+    }
+}
+
 /// The sun's declination in radians and the equation of time in minutes, at days since noon of 2000-01-01.
 fn declination_and_equation(days: f64) -> (f64, f64) {
     let anomaly = (357.529 + 0.985_600_28 * days).to_radians();
@@ -104,6 +139,21 @@ mod tests {
         );
         let midday = 20_259 * 86_400_000_000 + 11 * 3_600_000_000;
         assert!(!berlin.is_dark(midday) && berlin.is_dark(midday + 12 * 3_600_000_000));
+    }
+
+    #[test]
+    fn darkness_is_the_same_hour_by_hour() {
+        for latitude in [52.5, -33.9, 65.0] {
+            let place = Place {
+                latitude,
+                longitude: 13.4,
+            };
+            let mut darkness = Darkness::new(place);
+            // Every seven minutes of a year.
+            let instants = (0..365 * 24 * 60 / 7).map(|step| step * 7 * 60_000_000);
+            let differ = instants.filter(|&at| darkness.is_at(at) != place.is_dark(at));
+            assert_eq!(differ.count(), 0, "at {latitude}");
+        }
     }
 
     #[test]

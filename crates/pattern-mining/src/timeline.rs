@@ -20,7 +20,7 @@ use crate::sun::Place;
 mod saved;
 mod settle;
 
-pub use saved::Unreadable;
+pub use saved::{Past, Settled, Unreadable};
 
 /// The row of an automation may come this much later than what the automation did, in microseconds
 /// (measured on Home Assistant's own event stream: about two seconds).

@@ -7,6 +7,7 @@ use crate::evidence::{Evidence, Moment};
 use crate::finding::Finding;
 use crate::pattern::{Condition, DaySet, Kind};
 use crate::score::{fisher_greater, wilson_lower};
+use crate::sun::Darkness;
 use crate::threads::both;
 
 use super::link::{Link, Turn};
@@ -187,7 +188,8 @@ impl Search<'_> {
     /// By dark or light, weekday or weekend.
     fn by_calendar(&self) -> Best {
         let (mut best, table) = (self.best(), &self.table);
-        let dark = table.bits(|at| self.evidence.place.is_dark(at.at));
+        let mut darkness = Darkness::new(self.evidence.place);
+        let dark = table.bits(|at| darkness.is_at(at.at));
         let weekday = table.bits(|at| DaySet::WEEKDAY.contains(at.day()));
         for place in 0..self.pairs.len() {
             let by_sun = table.count(place, &dark);

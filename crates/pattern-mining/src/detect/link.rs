@@ -5,15 +5,14 @@
 //! bursts. The sum of those unequal chances is compared with the count by a binomial tail at their mean, which Hoeffding (1956) shows
 //! to be no smaller than the true one above the mean. The choice of the delay is paid for.
 
-use std::borrow::Cow;
-
 use crate::evidence::{Evidence, Moment};
 use crate::life::{self, Life};
 use crate::score::{binomial_tail, quartiles};
 
 use super::screen::LONGEST;
 pub use rhythm::Rhythm;
-use visits::{Already, firsts};
+pub use visits::Visits;
+use visits::{Already, Passed};
 
 mod rhythm;
 mod visits;
@@ -123,39 +122,55 @@ fn open<'a>(turns: &'a [Turn], life: &Life) -> impl Iterator<Item = &'a Turn> {
     turns[life.part.clone()].iter().filter(|turn| turn.open)
 }
 
-/// Tests one pair. None where nothing speaks for it.
-pub fn test(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Option<Link> {
-    let turns = turns(evidence, from, to, rhythm);
-    let all = Life {
-        part: 0..turns.len(),
-        began: false,
-        ended: false,
-    };
-    let mut link = best_delay(from, to, turns, all, 1.0)?;
-    let chances: Vec<usize> = (0..link.turns.len())
-        .filter(|&place| link.turns[place].open)
-        .collect();
-    let hit = |&place: &usize| link.is_hit(&link.turns[place]);
-    let row: Vec<bool> = chances.iter().map(hit).collect();
-    let mut life = life::of_row(&row);
-    let place = |chance: usize| chances.get(chance).copied().unwrap_or(link.turns.len());
-    life.part = place(life.part.start)..place(life.part.end);
-    if life.began || life.ended {
-        let charge = row.len() as f64;
-        link = best_delay(from, to, link.turns, life, charge)?;
-    }
-    link.ambient = evidence.facts_of(from).ambient;
-    let effect = &evidence.series[to].moments;
-    link.reversed = link
-        .lived()
-        .filter(|turn| came_before(effect, turn, link.within))
-        .count() as u32;
-    Some(link)
+/// Tests pairs one after the other.
+pub struct Tester<'a> {
+    evidence: &'a Evidence,
+    /// Room for the turns of a pair; most pairs are nothing, and what is something gets a copy.
+    turns: Vec<Turn>,
 }
 
-/// Chooses the delay at which the pair is least likely by chance.
-fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64) -> Option<Link> {
-    let lived = || open(&turns, &life);
+impl<'a> Tester<'a> {
+    /// None tested yet.
+    pub fn new(evidence: &'a Evidence) -> Self {
+        Self {
+            evidence,
+            turns: Vec::new(),
+        }
+    }
+
+    /// Tests one pair: the visits of its trigger and the rhythm of its effect. None where nothing speaks for it.
+    pub fn test(&mut self, visits: &Visits<'_>, to: usize, rhythm: &Rhythm) -> Option<Link> {
+        lay_out(&mut self.turns, self.evidence, to, visits, rhythm);
+        let (from, turns) = (visits.series, &self.turns[..]);
+        let all = Life {
+            part: 0..turns.len(),
+            began: false,
+            ended: false,
+        };
+        let mut link = best_delay(from, to, turns, all, 1.0)?;
+        let (chances, row): (Vec<usize>, Vec<bool>) = turns
+            .iter()
+            .enumerate()
+            .filter(|(_, turn)| turn.open)
+            .map(|(place, turn)| (place, link.is_hit(turn)))
+            .unzip();
+        let mut life = life::of_row(&row);
+        let place = |chance: usize| chances.get(chance).copied().unwrap_or(turns.len());
+        life.part = place(life.part.start)..place(life.part.end);
+        if life.began || life.ended {
+            let charge = row.len() as f64;
+            link = best_delay(from, to, turns, life, charge)?;
+        }
+        link.ambient = visits.ambient;
+        link.turns = turns.to_vec();
+        link.reversed = reversed(&link, &self.evidence.series[to].moments);
+        Some(link)
+    }
+}
+
+/// Chooses the delay at which the pair is least likely by chance; the link has no turns yet.
+fn best_delay(from: usize, to: usize, turns: &[Turn], life: Life, charge: f64) -> Option<Link> {
+    let lived = || open(turns, &life);
     let trials = lived().count() as u32;
     let mut delays: Vec<f64> = lived().filter_map(|turn| turn.delay).collect();
     // Fewer are nothing within any delay.
@@ -206,7 +221,7 @@ fn best_delay(from: usize, to: usize, turns: Vec<Turn>, life: Life, charge: f64)
         reversed: 0,
         days: days.len() as u32,
         delay: quartiles(&mut delays),
-        turns,
+        turns: Vec::new(),
     })
 }
 
@@ -223,81 +238,65 @@ fn expected<'a>(turns: impl Iterator<Item = &'a Turn>) -> [f64; DELAYS.len()] {
     expected
 }
 
-/// Every trigger on a day that counts, with what came of it.
-fn turns(evidence: &Evidence, from: usize, to: usize, rhythm: &Rhythm) -> Vec<Turn> {
-    let triggers = &evidence.series[from].moments;
+/// Lays out every trigger on a day that counts, with what came of it.
+fn lay_out(
+    turns: &mut Vec<Turn>,
+    evidence: &Evidence,
+    to: usize,
+    visits: &Visits<'_>,
+    rhythm: &Rhythm,
+) {
     let effects = &evidence.series[to].moments;
-    let last = evidence.span.1;
-    let there = Already::new(evidence, to);
-    let mut next = 0;
-    let mut low = 0;
-    let mut high = 0;
-    let mut turns: Vec<Turn> = Vec::with_capacity(triggers.len());
-    // What follows whoever walks by comes again and again while people are in a room, whatever they do there.
-    let ambient = evidence.facts_of(from).ambient;
-    let firsts = if ambient {
-        Cow::Borrowed(&triggers[..])
-    } else {
-        Cow::Owned(firsts(triggers))
-    };
-    for (number, &trigger) in firsts.iter().enumerate() {
-        if !evidence.days.lived_at(trigger.minute) || trigger.at + LONGEST * SECOND > last {
-            continue;
-        }
-        while effects
-            .get(next)
-            .is_some_and(|effect| effect.at <= trigger.at)
-        {
-            next += 1;
-        }
+    let active = evidence.series[to].active;
+    let mut there = Already::new(evidence, to);
+    // Both are in time order: what lies around a trigger is found by going on from the one before.
+    let [
+        mut next,
+        mut low,
+        mut high,
+        mut behind,
+        mut today_low,
+        mut today_high,
+    ] = [Passed::new(effects); 6];
+    turns.clear();
+    turns.reserve(visits.firsts.len());
+    for (number, trigger, time) in visits.that_count() {
+        let at = trigger.at;
+        let after = at + LONGEST * SECOND;
+        let next = next.until(at);
         // The effect belongs to the latest visit before it.
-        let until = firsts.get(number + 1).map_or(i64::MAX, |later| later.at);
+        let until = visits
+            .firsts
+            .get(number + 1)
+            .map_or(i64::MAX, |later| later.at);
         let delay = effects
             .get(next)
-            .filter(|effect| effect.at <= until && effect.at - trigger.at <= LONGEST * SECOND)
-            .map(|effect| (effect.at - trigger.at) as f64 / 1e6);
-        while effects
-            .get(low)
-            .is_some_and(|effect| effect.at < trigger.at - SAME_DAY * SECOND)
-        {
-            low += 1;
-        }
-        while effects
-            .get(high)
-            .is_some_and(|effect| effect.at <= trigger.at + SAME_DAY * SECOND)
-        {
-            high += 1;
-        }
-        let near = &effects[low..high];
-        let after = trigger.at + LONGEST * SECOND;
-        let apart = near
-            .iter()
-            .filter(|effect| effect.at <= trigger.at || effect.at > after)
-            .count();
+            .filter(|effect| effect.at <= until && effect.at <= after)
+            .map(|effect| (effect.at - at) as f64 / 1e6);
+        let before = next - low.until(at - SAME_DAY * SECOND - 1);
+        let apart = before + high.until(at + SAME_DAY * SECOND) - behind.until(after);
         let local = apart as f64 / (2 * SAME_DAY - LONGEST) as f64;
-        let today = near
-            .iter()
-            .filter(|effect| {
-                let off = effect.at - trigger.at - 60 * SECOND;
-                off.abs() <= OTHER_DAYS * SECOND
-            })
-            .count();
-        let could = ambient || !there.is_so(trigger.at, &firsts[..number]);
+        let middle = at + 60 * SECOND;
+        let today = today_high.until(middle + OTHER_DAYS * SECOND)
+            - today_low.until(middle - OTHER_DAYS * SECOND - 1);
+        let could = visits.ambient || !there.is_so(at, &visits.firsts[..number]);
         // What rests nearly always does: that a lamp goes off within minutes is no wonder when it is on.
         turns.push(Turn {
             at: trigger,
             delay,
             could,
-            open: could || !evidence.series[to].active,
-            rate: local.max(rhythm.rate(trigger, today)),
+            open: could || !active,
+            rate: local.max(rhythm.rate(time, today)),
         });
     }
-    turns
 }
 
-fn came_before(effects: &[Moment], turn: &Turn, within: f64) -> bool {
-    let place = effects.partition_point(|effect| effect.at < turn.at.at);
-    effects[..place]
-        .last()
-        .is_some_and(|effect| (turn.at.at - effect.at) as f64 / 1e6 <= within)
+/// How many of the turns of a link's life the effect came before, within the same delay.
+fn reversed(link: &Link, effects: &[Moment]) -> u32 {
+    let mut passed = Passed::new(effects);
+    let mut came_before = |turn: &Turn| {
+        let before = passed.until(turn.at.at - 1).checked_sub(1);
+        before.is_some_and(|place| (turn.at.at - effects[place].at) as f64 / 1e6 <= link.within)
+    };
+    link.lived().filter(|turn| came_before(turn)).count() as u32
 }

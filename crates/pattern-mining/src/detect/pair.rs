@@ -1,12 +1,14 @@
 //! B follows A: the pairs of a run, and which of them are habits as they are.
 
+use std::collections::HashMap;
+
 use crate::evidence::Evidence;
 use crate::finding::Finding;
 use crate::life::{Life, NEW_DAYS};
 use crate::pattern::{Kind, Status};
 use crate::score::wilson_lower;
 
-use super::link::{self, Link, Rhythm, Turn};
+use super::link::{Link, Rhythm, Tester, Turn, Visits};
 use super::screen;
 
 /// Fewest distinct days with a hit.
@@ -37,16 +39,18 @@ pub fn links(evidence: &Evidence) -> Links {
         .pairs
         .sort_unstable_by_key(|&(from, to)| (to, from));
     let mut links = Vec::new();
+    let mut visits: HashMap<usize, Visits<'_>> = HashMap::new();
+    let mut tester = Tester::new(evidence);
     for group in screened.pairs.chunk_by(|one, other| one.1 == other.1) {
         if evidence.stop.is_said() {
             break;
         }
         let rhythm = Rhythm::new(evidence, group[0].1);
-        links.extend(
-            group
-                .iter()
-                .filter_map(|&(from, to)| link::test(evidence, from, to, &rhythm)),
-        );
+        links.extend(group.iter().filter_map(|&(from, to)| {
+            let visits = visits.entry(from);
+            let visits = visits.or_insert_with(|| Visits::new(evidence, from));
+            tester.test(visits, to, &rhythm)
+        }));
     }
     Links {
         links,

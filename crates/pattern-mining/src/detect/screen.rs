@@ -24,13 +24,6 @@ const FORGET_EVERY: usize = 4_096;
 /// Standard deviations above chance from which on a pair is tested exactly.
 const DEVIATIONS: f64 = 3.0;
 
-/// How often one followed the other. An entity has at most a hundred changes a day and a run looks 400 days back, so they have room.
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    short: u16,
-    long: u16,
-}
-
 /// What the pass saw.
 #[derive(Debug, Default)]
 pub struct Screened {
@@ -45,23 +38,26 @@ pub struct Screened {
 /// Counts and compares with chance.
 pub fn screen(evidence: &Evidence) -> Screened {
     let players = players(evidence);
-    let width = players.len();
     let counts = count(evidence, &players);
     let profiles: Vec<Profile> = players
         .iter()
         .map(|&series| Profile::new(evidence, series))
         .collect();
     let mut screened = Screened::default();
-    for (from, &trigger) in players.iter().enumerate() {
-        for (to, &effect) in players.iter().enumerate() {
+    for (to, &effect) in players.iter().enumerate() {
+        if !evidence.series[effect].effect {
+            continue;
+        }
+        let followed = counts.row(to);
+        for (from, &trigger) in players.iter().enumerate() {
             if !may_pair(evidence, trigger, effect) {
                 continue;
             }
+            let (short, long) = (followed.0[from], followed.1[from]);
             screened.possible += 1;
-            let count = counts[to * width + from];
-            screened.counted += usize::from(count.long > 0);
+            screened.counted += usize::from(long > 0);
             let least = (MIN_SHARE * profiles[from].times).max(MIN_TIMES as f64);
-            let stands_out = |seen: u16, by_chance: fn(&Profile) -> &[f64; 24]| {
+            let stands_out = |seen: u16, by_chance: &[f64; 24]| {
                 let seen = f64::from(seen);
                 let are_few = seen < FEW * profiles[from].times;
                 let (least, deviations) = if are_few {
@@ -70,13 +66,11 @@ pub fn screen(evidence: &Evidence) -> Screened {
                     (least, DEVIATIONS)
                 };
                 seen >= least && {
-                    let chance = profiles[from].expected(by_chance(&profiles[to]));
+                    let chance = profiles[from].expected(by_chance);
                     seen > chance + deviations * chance.sqrt() + 1.0
                 }
             };
-            if stands_out(count.short, |profile| &profile.short)
-                || stands_out(count.long, |profile| &profile.long)
-            {
+            if stands_out(short, &profiles[to].short) || stands_out(long, &profiles[to].long) {
                 screened.pairs.push((trigger, effect));
             }
         }
@@ -106,66 +100,133 @@ fn players(evidence: &Evidence) -> Vec<usize> {
     players
 }
 
+/// How often one followed the other. An entity has at most a hundred changes a day and a run looks 400 days back, so they have room.
+struct Counts {
+    /// Within the short delay, for each effect by trigger; behind the last trigger of each effect nobody's.
+    short: Vec<u16>,
+    /// Within the long delay.
+    long: Vec<u16>,
+    width: usize,
+}
+
+impl Counts {
+    fn new(players: usize) -> Self {
+        let width = players + 1;
+        Self {
+            short: vec![0; players * width],
+            long: vec![0; players * width],
+            width,
+        }
+    }
+
+    /// Of one effect: within the short delay and within the long one, by trigger.
+    fn row(&self, effect: usize) -> (&[u16], &[u16]) {
+        let row = effect * self.width..(effect + 1) * self.width;
+        (&self.short[row.clone()], &self.long[row])
+    }
+}
+
 /// For each effect, how often it followed each trigger.
-fn count(evidence: &Evidence, players: &[usize]) -> Vec<Count> {
-    let width = players.len();
+fn count(evidence: &Evidence, players: &[usize]) -> Counts {
     let mut player_of = vec![None; evidence.series.len()];
     for (player, &series) in players.iter().enumerate() {
         player_of[series] = Some(player);
     }
-    let mut seen = vec![i64::MIN; width];
-    let mut latest = vec![i64::MIN; width];
-    let mut counts = vec![Count::default(); width * width];
-    let mut recent: Vec<Recent> = Vec::new();
-    let mut oldest = 0;
-    for (place, &(at, series)) in evidence.actions.iter().enumerate() {
-        if place % STOP_EVERY == 0 && evidence.stop.is_said() {
+    let mut counts = Counts::new(players.len());
+    let mut recent = Recent::new(players.len());
+    // From which place on what happened has not been credited to an effect yet.
+    let mut credited = vec![0; players.len()];
+    for (number, &(at, series)) in evidence.actions.iter().enumerate() {
+        if number % STOP_EVERY == 0 && evidence.stop.is_said() {
             break;
         }
         let series = series as usize;
         let Some(player) = player_of[series] else {
             continue;
         };
-        while recent
-            .get(oldest)
-            .is_some_and(|first| at - first.at > LONGEST * 1_000_000)
-        {
-            oldest += 1;
-        }
-        if oldest >= FORGET_EVERY {
-            recent.drain(..std::mem::take(&mut oldest));
-        }
         let series = &evidence.series[series];
         if series.effect {
-            let counts = &mut counts[player * width..][..width];
-            // What happened before the effect's last time was credited then.
-            let before = std::mem::replace(&mut seen[player], at);
-            for trigger in recent[oldest..].iter().rev() {
-                if trigger.at < before {
-                    break;
+            recent.go_on(at);
+            // What happened before the effect's last time was credited then, what happens at the same instant does not come before it.
+            let from = std::mem::replace(&mut credited[player], recent.now);
+            let row = player * counts.width..(player + 1) * counts.width;
+            let credit = |counts: &mut [u16], since: usize| {
+                for &trigger in recent.between(from.max(since)) {
+                    counts[trigger as usize] += 1;
                 }
-                // Only the latest of each trigger is credited.
-                if trigger.at == at || trigger.at != latest[trigger.player as usize] {
-                    continue;
-                }
-                let count = &mut counts[trigger.player as usize];
-                count.long += 1;
-                count.short += u16::from(at - trigger.at <= SHORT * 1_000_000);
-            }
+            };
+            credit(&mut counts.long[row.clone()], recent.long);
+            credit(&mut counts.short[row], recent.short);
         }
         if series.trigger {
-            latest[player] = at;
-            let player = player as u32;
-            recent.push(Recent { at, player });
+            recent.add(player, at);
         }
     }
     counts
 }
 
-/// Something that happened in the last ten minutes.
+/// What happened lately, each thing once, where it happened last. Places count from the beginning of everything.
 struct Recent {
-    at: i64,
-    player: u32,
+    at: Vec<i64>,
+    /// Who it was; nobody, behind the last one, where the same happened again.
+    player: Vec<u32>,
+    /// The place of each one's last time.
+    last: Vec<usize>,
+    /// The place of the first that is kept.
+    kept: usize,
+    /// The place of the first within the long delay.
+    long: usize,
+    /// The place of the first within the short delay.
+    short: usize,
+    /// The place of the first that is not before this instant.
+    now: usize,
+}
+
+impl Recent {
+    fn new(players: usize) -> Self {
+        Self {
+            at: Vec::new(),
+            player: Vec::new(),
+            last: vec![usize::MAX; players],
+            kept: 0,
+            long: 0,
+            short: 0,
+            now: 0,
+        }
+    }
+
+    /// Goes on to an instant.
+    fn go_on(&mut self, at: i64) {
+        let (kept, times) = (self.kept, &self.at);
+        let first = |place: usize, since: i64| {
+            let before = times[place - kept..].iter();
+            place + before.take_while(|&&time| time < since).count()
+        };
+        self.long = first(self.long, at - LONGEST * 1_000_000);
+        self.short = first(self.short, at - SHORT * 1_000_000);
+        self.now = first(self.now, at);
+        if self.long - self.kept >= FORGET_EVERY {
+            self.at.drain(..self.long - self.kept);
+            self.player.drain(..self.long - self.kept);
+            self.kept = self.long;
+        }
+    }
+
+    /// Who did something from a place on and before this instant.
+    fn between(&self, from: usize) -> &[u32] {
+        &self.player[from.min(self.now) - self.kept..self.now - self.kept]
+    }
+
+    /// Only the last time of each one is kept.
+    fn add(&mut self, player: usize, at: i64) {
+        let place = self.kept + self.at.len();
+        let before = std::mem::replace(&mut self.last[player], place);
+        if (self.kept..place).contains(&before) {
+            self.player[before - self.kept] = self.last.len() as u32;
+        }
+        self.at.push(at);
+        self.player.push(player as u32);
+    }
 }
 
 /// When a series happens, hour by hour.
@@ -199,5 +260,58 @@ impl Profile {
 
     fn expected(&self, chance: &[f64; 24]) -> f64 {
         self.by_hour.iter().zip(chance).map(|(a, b)| a * b).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    fn after(happened: &[(i64, usize)], at: i64) -> (Vec<u32>, Vec<u32>) {
+        let mut recent = Recent::new(3);
+        for &(second, player) in happened {
+            recent.add(player, second * SECOND);
+        }
+        recent.go_on(at * SECOND);
+        let there = |from: usize| {
+            let places = recent.between(from).iter().copied();
+            places.filter(|&player| player < 3).collect()
+        };
+        (there(recent.long), there(recent.short))
+    }
+
+    #[test]
+    fn each_thing_is_recent_once_and_only_before_the_instant() {
+        // The first comes twice and then at the instant itself, as its last time is no longer before it.
+        assert_eq!(
+            after(&[(0, 0), (10, 1), (20, 0), (100, 2)], 100),
+            (vec![1, 0], vec![])
+        );
+        assert_eq!(
+            after(&[(0, 0), (10, 1), (20, 0), (65, 2)], 70),
+            (vec![1, 0, 2], vec![1, 0, 2])
+        );
+        assert_eq!(after(&[(0, 0), (100, 0)], 100), (vec![], vec![]));
+        // Ten minutes are long, a minute is short, and both count to the end.
+        assert_eq!(after(&[(0, 0), (540, 1)], 600), (vec![0, 1], vec![1]));
+        assert_eq!(after(&[(0, 0), (540, 1)], 601), (vec![1], vec![]));
+    }
+
+    #[test]
+    fn what_is_forgotten_does_not_move_what_is_kept() {
+        let mut recent = Recent::new(2);
+        for second in 0..3 * FORGET_EVERY as i64 {
+            recent.go_on(second * SECOND);
+            recent.add((second % 2) as usize, second * SECOND);
+        }
+        recent.go_on(3 * FORGET_EVERY as i64 * SECOND);
+        assert!(recent.kept > 0, "it forgot");
+        let there = recent
+            .between(recent.long)
+            .iter()
+            .filter(|&&player| player < 2);
+        assert_eq!(there.copied().collect::<Vec<_>>(), [0, 1]);
     }
 }

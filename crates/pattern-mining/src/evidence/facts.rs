@@ -123,12 +123,15 @@ fn devices(timeline: &Timeline) -> Vec<Option<u32>> {
         .collect()
 }
 
-/// What every entity did, and what it measured: instants and values, in time order.
+/// What an entity did, and what it measured: instants and values, in time order.
+pub(super) type Done = (Steps, Vec<(i64, f32)>);
+
+/// What every entity did and measured.
 pub(super) fn give<'a>(
     entities: usize,
     records: impl Iterator<Item = &'a Record> + Clone,
     samples: impl Iterator<Item = &'a Sample> + Clone,
-) -> Vec<(Steps, Vec<(i64, f32)>)> {
+) -> Vec<Done> {
     let mut counts = vec![(0, 0); entities];
     for record in records.clone() {
         counts[record.entity as usize].0 += 1;
@@ -137,7 +140,7 @@ pub(super) fn give<'a>(
         counts[sample.entity as usize].1 += 1;
     }
     let room = |(steps, samples)| (Steps::with_capacity(steps), Vec::with_capacity(samples));
-    let mut done: Vec<(Steps, Vec<(i64, f32)>)> = counts.into_iter().map(room).collect();
+    let mut done: Vec<Done> = counts.into_iter().map(room).collect();
     for record in records {
         done[record.entity as usize].0.push(Step {
             at: record.at,

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{Facts, Moment};
-use crate::calendar::LocalClock;
+use super::Facts;
 use crate::report::{LeftOut, Reason};
 use crate::timeline::{EVIDENCE, Record};
 
@@ -76,21 +75,6 @@ impl Order {
     /// The numbers of an entity's changes.
     pub(super) fn changes_of(&self, entity: usize) -> Range<usize> {
         self.first_change[entity] as usize..self.first_change[entity + 1] as usize
-    }
-
-    /// The moments that are evidence, by change.
-    pub(super) fn moments(&self, clock: &LocalClock) -> Vec<Vec<Moment>> {
-        let evidence = || self.actions.iter().filter(|action| action.evidence);
-        let mut counts = vec![0; self.entity_of.len()];
-        for action in evidence() {
-            counts[action.change as usize] += 1;
-        }
-        let mut moments: Vec<Vec<Moment>> = counts.into_iter().map(Vec::with_capacity).collect();
-        for &Action { at, change, .. } in evidence() {
-            let minute = clock.local_minute(at);
-            moments[change as usize].push(Moment { minute, at });
-        }
-        moments
     }
 
     /// These instants of changes, each in order, are no evidence.

@@ -60,6 +60,12 @@ impl Steps {
         self.at.partition_point(|&step| step <= at)
     }
 
+    /// The same, where it is known that so many did.
+    pub fn until_from(&self, passed: usize, at: i64) -> usize {
+        let ahead = self.at[passed..].iter();
+        passed + ahead.take_while(|&&step| step <= at).count()
+    }
+
     /// The step at a place.
     pub fn get(&self, place: usize) -> Option<Step> {
         Some(step(*self.at.get(place)?, *self.what.get(place)?))
@@ -73,12 +79,13 @@ impl Steps {
             .map(|(&at, &what)| step(at, what))
     }
 
-    /// What was done at an instant is no evidence. An entity has one change at an instant: what follows at the same one is a repetition.
-    pub(super) fn silence(&mut self, at: i64) {
+    /// What was done at an instant is no evidence; the number of the state that was reached. An entity has one change at an instant: what
+    /// follows at the same one is a repetition.
+    pub(super) fn silence(&mut self, at: i64) -> Option<u16> {
         let place = self.at.partition_point(|&step| step < at);
-        if let Some(what) = self.what.get_mut(place) {
-            *what &= !IS_EVIDENCE;
-        }
+        let what = self.what.get_mut(place)?;
+        *what &= !IS_EVIDENCE;
+        Some(step(at, *what).state)
     }
 }
 

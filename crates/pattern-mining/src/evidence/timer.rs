@@ -15,10 +15,15 @@ const AROUND: i64 = 30;
 const WHOLE_MINUTES: f64 = 0.5;
 
 const DAY: i64 = 86_400;
+/// Seconds of a part of the day of which a timer's moments touch two at most.
+const PART: i64 = WITHIN + 1;
 
 /// Takes a timer's moments out of those of one change, and returns their instants.
 pub(super) fn take(moments: &mut Vec<Moment>) -> Vec<i64> {
     if moments.len() < MIN_DAYS {
+        return Vec::new();
+    }
+    if !may_be_timed(moments) {
         return Vec::new();
     }
     let mut seconds: Vec<(i64, i64)> = moments
@@ -66,6 +71,16 @@ pub(super) fn take(moments: &mut Vec<Moment>) -> Vec<i64> {
         !timed
     });
     taken
+}
+
+/// Whether anything can be a timer's: at first sight, by counting the moments in parts of the day so long that a timer's lie in two.
+fn may_be_timed(moments: &[Moment]) -> bool {
+    let mut counts = vec![0_u32; (DAY / PART + 1) as usize];
+    for moment in moments {
+        counts[(second_of_day(*moment) / PART) as usize] += 1;
+    }
+    let enough = |counts: &[u32]| counts.iter().sum::<u32>() as usize >= MIN_DAYS;
+    counts.windows(2).any(enough)
 }
 
 /// Whether so many moments between two seconds are most of those around.

@@ -1,6 +1,7 @@
 //! A timeline as bytes: what a nightly run starts from instead of the whole past.
 //!
-//! The form is ours, versioned, and little-endian: a JSON head for the entities, then fixed-size rows.
+//! The form is ours, versioned, and little-endian: a JSON head for the entities, then fixed-size rows. What new changes need comes first,
+//! so that they can be taken while the past is still being read.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -13,7 +14,7 @@ use crate::noise;
 use crate::sun::Place;
 
 /// First bytes of the form; the number is its version.
-const MAGIC: &[u8; 8] = b"HIQMINE2";
+const MAGIC: &[u8; 8] = b"HIQMINE3";
 
 /// Bytes of rows that are read or written at once, about.
 const BLOCK: usize = 64 * 1024;
@@ -46,6 +47,23 @@ struct Head {
     contexts: usize,
 }
 
+/// What was settled before a timeline was written, not read yet.
+#[derive(Debug)]
+pub struct Past<R> {
+    reader: Reader<R>,
+    records: usize,
+    samples: usize,
+    /// Entities that it may name.
+    entities: usize,
+}
+
+/// What was settled before a timeline was written.
+#[derive(Debug)]
+pub struct Settled {
+    records: Vec<Record>,
+    samples: Vec<Sample>,
+}
+
 impl Timeline {
     /// Everything that a later run needs, as bytes.
     pub fn save(&self) -> std::io::Result<Vec<u8>> {
@@ -67,17 +85,6 @@ impl Timeline {
         to.write_all(MAGIC)?;
         to.write_all(&(head.len() as u64).to_le_bytes())?;
         to.write_all(&head)?;
-        write_rows(to, &self.records, |row: &mut NewRow<15>, record| {
-            row.add(record.at.to_le_bytes());
-            row.add(record.entity.to_le_bytes());
-            row.add(record.state.to_le_bytes());
-            row.add([record.why]);
-        })?;
-        write_rows(to, &self.samples, |row: &mut NewRow<16>, sample| {
-            row.add(sample.at.to_le_bytes());
-            row.add(sample.entity.to_le_bytes());
-            row.add(sample.value.to_le_bytes());
-        })?;
         write_rows(to, &self.waiting, |row: &mut NewRow<23>, waiting| {
             row.add(waiting.at.to_le_bytes());
             row.add(waiting.context.to_le_bytes());
@@ -92,7 +99,18 @@ impl Timeline {
                 row.add(context.to_le_bytes());
                 row.add(at.to_le_bytes());
             },
-        )
+        )?;
+        write_rows(to, &self.records, |row: &mut NewRow<15>, record| {
+            row.add(record.at.to_le_bytes());
+            row.add(record.entity.to_le_bytes());
+            row.add(record.state.to_le_bytes());
+            row.add([record.why]);
+        })?;
+        write_rows(to, &self.samples, |row: &mut NewRow<16>, sample| {
+            row.add(sample.at.to_le_bytes());
+            row.add(sample.entity.to_le_bytes());
+            row.add(sample.value.to_le_bytes());
+        })
     }
 
     fn head(&self) -> Head {
@@ -126,6 +144,16 @@ impl Timeline {
     /// # Errors
     /// The bytes are of another version, cut short, cannot be read, or are not ours.
     pub fn read(from: impl Read, length: u64) -> Result<Self, Unreadable> {
+        let (mut timeline, past) = Self::open(from, length)?;
+        timeline.remember(past.read()?);
+        Ok(timeline)
+    }
+
+    /// The same without its past: it takes changes at once, and is to be given the past before it is looked at.
+    ///
+    /// # Errors
+    /// Those of [`Timeline::read`].
+    pub fn open<R: Read>(from: R, length: u64) -> Result<(Self, Past<R>), Unreadable> {
         let mut reader = Reader {
             from,
             most: usize::try_from(length).unwrap_or(usize::MAX),
@@ -136,23 +164,11 @@ impl Timeline {
         let head = reader.head()?;
         let time_zone =
             TimeZone::get(&head.zone).map_err(|_| Unreadable("its time zone is unknown"))?;
-        let entities = head.entities;
         let mut timeline = Self::new(time_zone);
         timeline.place = Place {
             latitude: head.latitude,
             longitude: head.longitude,
         };
-        timeline.records = reader.rows(head.records, |row: &mut Row<'_, 15>| Record {
-            at: i64::from_le_bytes(row.next()),
-            entity: u32::from_le_bytes(row.next()),
-            state: u16::from_le_bytes(row.next()),
-            why: u8::from_le_bytes(row.next()),
-        })?;
-        timeline.samples = reader.rows(head.samples, |row: &mut Row<'_, 16>| Sample {
-            at: i64::from_le_bytes(row.next()),
-            entity: u32::from_le_bytes(row.next()),
-            value: f32::from_le_bytes(row.next()),
-        })?;
         timeline.waiting = reader.rows(head.waiting, |row: &mut Row<'_, 23>| Waiting {
             at: i64::from_le_bytes(row.next()),
             context: u64::from_le_bytes(row.next()),
@@ -164,19 +180,19 @@ impl Timeline {
             let context = u64::from_le_bytes(row.next());
             (context, i64::from_le_bytes(row.next()))
         })?;
-        let count = entities.len();
-        let known = |entity: u32| (entity as usize) < count;
-        if !timeline.records.iter().all(|row| known(row.entity))
-            || !timeline.samples.iter().all(|row| known(row.entity))
-            || !timeline.waiting.iter().all(|row| known(row.entity))
-        {
-            return Err(Unreadable("it names an entity that it does not have"));
-        }
-        let names = entities.iter().zip(0..);
+        let past = Past {
+            reader,
+            records: head.records,
+            samples: head.samples,
+            entities: head.entities.len(),
+        };
+        let entities = timeline.waiting.iter().map(|row| row.entity);
+        all_known(entities, past.entities)?;
+        timeline.entities = head.entities;
+        let names = timeline.entities.iter().zip(0..);
         timeline.by_id = names
             .map(|(entity, key)| (entity.id.clone(), key))
             .collect();
-        timeline.entities = entities;
         // By the rules of now: it may have been written by an older version.
         for entity in &mut timeline.entities {
             entity.excluded = entity.excluded.or_else(|| noise::check_id(&entity.id));
@@ -187,7 +203,55 @@ impl Timeline {
         timeline.seen = head.seen;
         timeline.covered = head.covered;
         timeline.settled = head.settled;
-        Ok(timeline)
+        Ok((timeline, past))
+    }
+
+    /// Gives the timeline its past. What it has settled since it was opened comes behind.
+    pub fn remember(&mut self, past: Settled) {
+        let Settled {
+            mut records,
+            mut samples,
+        } = past;
+        records.append(&mut self.records);
+        samples.append(&mut self.samples);
+        (self.records, self.samples) = (records, samples);
+        self.forget();
+    }
+}
+
+impl<R: Read> Past<R> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The bytes are cut short, cannot be read, or name what is not there.
+    pub fn read(mut self) -> Result<Settled, Unreadable> {
+        let records = self
+            .reader
+            .rows(self.records, |row: &mut Row<'_, 15>| Record {
+                at: i64::from_le_bytes(row.next()),
+                entity: u32::from_le_bytes(row.next()),
+                state: u16::from_le_bytes(row.next()),
+                why: u8::from_le_bytes(row.next()),
+            })?;
+        let samples = self
+            .reader
+            .rows(self.samples, |row: &mut Row<'_, 16>| Sample {
+                at: i64::from_le_bytes(row.next()),
+                entity: u32::from_le_bytes(row.next()),
+                value: f32::from_le_bytes(row.next()),
+            })?;
+        all_known(records.iter().map(|row| row.entity), self.entities)?;
+        all_known(samples.iter().map(|row| row.entity), self.entities)?;
+        Ok(Settled { records, samples })
+    }
+}
+
+/// Whether these are all among so many entities.
+fn all_known(mut named: impl Iterator<Item = u32>, entities: usize) -> Result<(), Unreadable> {
+    if named.all(|entity| (entity as usize) < entities) {
+        Ok(())
+    } else {
+        Err(Unreadable("it names an entity that it does not have"))
     }
 }
 
@@ -240,6 +304,7 @@ impl<const N: usize> Row<'_, N> {
     }
 }
 
+#[derive(Debug)]
 struct Reader<R> {
     from: R,
     /// No more bytes than these are there.

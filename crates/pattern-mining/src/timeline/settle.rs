@@ -51,7 +51,7 @@ impl Timeline {
     }
 
     /// Lets go of what no run will look at again, once it is a good part of everything.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         let from = self.horizon();
         let old = self.records.partition_point(|record| record.at < from);
         if old > self.records.len() / FORGET_PART {

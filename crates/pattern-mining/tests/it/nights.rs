@@ -93,18 +93,21 @@ fn add(timeline: &mut Timeline, lines: &[(i64, String)]) {
     }
 }
 
-/// Adds the changes night by night, each of so many days, with a run and a rest on disk after each; what the last run tells.
+/// Adds the changes night by night, each of so many days, with a run and a rest on disk after each; what the last run tells. The new
+/// changes are taken before the past is read.
 fn night_by_night(lines: &[(i64, String)], days: i64) -> String {
-    let mut timeline = Timeline::new(TimeZone::UTC);
+    let mut saved = Timeline::new(TimeZone::UTC).save().expect("bytes");
     let mut last = String::new();
     for night in lines.chunk_by(|one, other| one.0 / (days * DAY) == other.0 / (days * DAY)) {
+        let (mut timeline, past) =
+            Timeline::open(&saved[..], saved.len() as u64).expect("a timeline");
         add(&mut timeline, night);
         timeline.settle();
+        timeline.remember(past.read().expect("its past"));
         last = told(&timeline);
-        let saved = timeline.save().expect("bytes");
-        timeline = Timeline::restore(&saved).expect("a timeline");
+        saved = timeline.save().expect("bytes");
     }
-    assert_eq!(told(&timeline), last);
+    assert_eq!(told(&Timeline::restore(&saved).expect("a timeline")), last);
     last
 }
 

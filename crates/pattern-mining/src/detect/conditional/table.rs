@@ -37,8 +37,10 @@ struct Row {
 /// The triggers of the pairs.
 pub(super) struct TriggerTable {
     rows: Vec<Row>,
-    /// Every trigger, in time order, …
-    triggers: Vec<Moment>,
+    /// The instant of every trigger, in time order, …
+    at: Vec<i64>,
+    /// … the minute of the wall clock …
+    minutes: Vec<i64>,
     /// … and its bit.
     places: Vec<u32>,
     /// How many triggers come before each hour since the first one, and behind the last hour all.
@@ -94,22 +96,24 @@ impl TriggerTable {
             });
         }
         triggers.sort_unstable_by_key(|&(moment, bit)| (moment.at, bit));
-        let (triggers, places): (Vec<Moment>, _) = triggers.into_iter().unzip();
+        let at: Vec<i64> = triggers.iter().map(|(moment, _)| moment.at).collect();
         Self {
-            before_hour: before_hours(&triggers),
+            before_hour: before_hours(&at),
             rows,
-            triggers,
-            places,
+            minutes: triggers.iter().map(|(moment, _)| moment.minute).collect(),
+            places: triggers.into_iter().map(|(_, bit)| bit).collect(),
+            at,
             firsts,
             words,
         }
     }
 
-    /// The triggers at which something holds.
-    pub(super) fn bits(&self, holds: impl Fn(Moment) -> bool) -> Bits {
+    /// The triggers at which something holds, which is asked in time order.
+    pub(super) fn bits(&self, mut holds: impl FnMut(Moment) -> bool) -> Bits {
         let mut bits = vec![0; self.words];
-        for (&moment, &bit) in self.triggers.iter().zip(&self.places) {
-            if holds(moment) {
+        let moments = self.at.iter().zip(&self.minutes);
+        for ((&at, &minute), &bit) in moments.zip(&self.places) {
+            if holds(Moment { minute, at }) {
                 set(&mut bits, bit as usize);
             }
         }
@@ -147,9 +151,9 @@ impl TriggerTable {
 
     /// Shows the bits of the triggers from a place on that come before an instant; the place of the first that does not.
     fn walk(&self, from: usize, until: i64, mut see: impl FnMut(usize)) -> usize {
-        let triggers = self.triggers[from..].iter().zip(&self.places[from..]);
+        let triggers = self.at[from..].iter().zip(&self.places[from..]);
         let mut place = from;
-        for (_, &bit) in triggers.take_while(|(trigger, _)| trigger.at < until) {
+        for (_, &bit) in triggers.take_while(|(at, _)| **at < until) {
             see(bit as usize);
             place += 1;
         }
@@ -158,28 +162,28 @@ impl TriggerTable {
 
     /// How many triggers come before an instant.
     fn before(&self, at: i64) -> usize {
-        let Some(first) = self.triggers.first().filter(|first| first.at < at) else {
+        let Some(&first) = self.at.first().filter(|first| **first < at) else {
             return 0;
         };
-        let hour = (at.saturating_sub(first.at) / HOUR) as usize;
+        let hour = (at.saturating_sub(first) / HOUR) as usize;
         let Some([from, until]) = self.before_hour.get(hour..hour + 2) else {
-            return self.triggers.len();
+            return self.at.len();
         };
-        from + self.triggers[*from..*until].partition_point(|trigger| trigger.at < at)
+        from + self.at[*from..*until].partition_point(|&trigger| trigger < at)
     }
 
     /// The last measurement before each trigger.
     pub(super) fn values(&self, samples: &[(i64, f32)]) -> Measured {
         let mut values = vec![None; self.words * 64];
         let mut next = 0;
-        for (&Moment { at, .. }, &bit) in self.triggers.iter().zip(&self.places) {
+        for (&at, &bit) in self.at.iter().zip(&self.places) {
             while samples.get(next).is_some_and(|sample| sample.0 <= at) {
                 next += 1;
             }
             values[bit as usize] = samples[..next].last().map(|sample| sample.1);
         }
         let mut measured = Measured {
-            values: Vec::with_capacity(self.triggers.len()),
+            values: Vec::with_capacity(self.at.len()),
             of_first: Vec::with_capacity(self.firsts.len()),
         };
         for first in &self.firsts {
@@ -259,10 +263,10 @@ fn usual(steps: &Steps, states: usize) -> u16 {
 }
 
 /// How many triggers come before each hour since the first one, and behind the last hour all.
-fn before_hours(triggers: &[Moment]) -> Vec<usize> {
+fn before_hours(triggers: &[i64]) -> Vec<usize> {
     let mut before = Vec::new();
     for (place, trigger) in triggers.iter().enumerate() {
-        let hour = (trigger.at - triggers[0].at) / HOUR;
+        let hour = (trigger - triggers[0]) / HOUR;
         before.resize(hour as usize + 1, place);
     }
     before.push(triggers.len());

@@ -6,6 +6,22 @@ use crate::pattern::DaySet;
 
 use super::{LONGEST, OTHER_DAYS, SECOND};
 
+/// A second of a day of one of two kinds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeOfDay {
+    weekend: bool,
+    second: i32,
+}
+
+impl TimeOfDay {
+    pub(super) fn of(moment: Moment) -> Self {
+        Self {
+            weekend: DaySet::WEEKEND.contains(moment.day()),
+            second: (moment.of_day() * 60 + (moment.at / SECOND).rem_euclid(60)) as i32,
+        }
+    }
+}
+
 /// The effect's moments, folded on the day, for weekdays and weekends.
 pub struct Rhythm {
     /// Seconds of the day, in order.
@@ -21,7 +37,8 @@ impl Rhythm {
     pub fn new(evidence: &Evidence, series: usize) -> Self {
         let mut folded = [Vec::new(), Vec::new()];
         for moment in &evidence.series[series].moments {
-            folded[kind_of(moment.day())].push(second_of_day(*moment));
+            let time = TimeOfDay::of(*moment);
+            folded[usize::from(time.weekend)].push(time.second);
         }
         let count = |class: DaySet| {
             let days = &evidence.days;
@@ -72,10 +89,10 @@ impl Rhythm {
     }
 
     /// Times a second at this time of other days of the same kind; `today` is how many of them are of the same day.
-    pub(super) fn rate(&self, moment: Moment, today: usize) -> f64 {
-        let kind = kind_of(moment.day());
+    pub(super) fn rate(&self, time: TimeOfDay, today: usize) -> f64 {
+        let (kind, second) = (usize::from(time.weekend), time.second);
         // The middle of the delays that are tried lies a little after the trigger.
-        let middle = second_of_day(moment) + 60;
+        let middle = second + 60;
         let (from, until) = (middle - OTHER_DAYS as i32, middle + OTHER_DAYS as i32);
         let between = |from: i32, until: i32| {
             self.before(kind, until.min(86_400)) - self.before(kind, from.max(0))
@@ -87,7 +104,7 @@ impl Rhythm {
         if until > 86_400 {
             count += between(0, until - 86_400);
         }
-        let others = self.open[kind][moment.of_day() as usize];
+        let others = self.open[kind][(second / 60) as usize];
         count.saturating_sub(today) as f64 / others / (2 * OTHER_DAYS) as f64
     }
 }
@@ -112,7 +129,7 @@ fn held_by_minute(evidence: &Evidence, series: usize) -> [Vec<f64>; 2] {
             let midnight = day * MINUTES_PER_DAY;
             let of_day = |minute: i64| (minute - midnight).clamp(0, MINUTES_PER_DAY) as usize;
             // Differences, to be summed up.
-            let held = &mut held[kind_of(day)];
+            let held = &mut held[usize::from(DaySet::WEEKEND.contains(day))];
             held[of_day(first)] += 1.0;
             held[of_day(last)] -= 1.0;
         }
@@ -125,12 +142,4 @@ fn held_by_minute(evidence: &Evidence, series: usize) -> [Vec<f64>; 2] {
         }
     }
     held
-}
-
-fn kind_of(day: i64) -> usize {
-    usize::from(DaySet::WEEKEND.contains(day))
-}
-
-fn second_of_day(moment: Moment) -> i32 {
-    (moment.of_day() * 60 + (moment.at / SECOND).rem_euclid(60)) as i32
 }

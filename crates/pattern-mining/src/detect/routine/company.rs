@@ -74,10 +74,14 @@ impl Centre {
 impl Around {
     pub(super) fn new(evidence: &Evidence, series: usize, centre: Centre) -> Self {
         let mut days: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let mut ahead = (i64::MIN, 0);
         for moment in &evidence.series[series].moments {
             let day = day_of_minute(moment.minute, centre.minute);
+            if ahead.0 != day {
+                ahead = (day, centre.ahead(evidence, day));
+            }
             let minute = moment.minute - day * MINUTES_PER_DAY;
-            let off = minute - centre.minute - centre.ahead(evidence, day);
+            let off = minute - centre.minute - ahead.1;
             if off.abs() <= centre.reach && evidence.days.lived_at(moment.minute) {
                 days.entry(day).or_default().push(minute);
             }

@@ -5,10 +5,16 @@ use jiff::Timestamp;
 use crate::evidence::Evidence;
 use crate::pattern::SunEvent;
 
+use super::apart;
+
 /// Weekly drifts that are tried, in minutes.
 const DRIFTS: [i64; 6] = [-14, -8, -4, 4, 8, 14];
 /// Fewest days in which a drift or the sun can be told from a standstill.
 const MIN_DAYS: usize = 28;
+/// Widest half width of a window that moves by the week, in minutes.
+const MAX_DRIFTING: i64 = 30;
+/// The sun explains what happens within this many minutes of its rise or set.
+const NEAR_THE_SUN: i64 = 120;
 
 /// A measure of the time of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +36,20 @@ pub(super) struct Shifts {
     pub(super) by_day: Vec<i64>,
     /// Local minute of the sun's moment on the last day; none for the clock.
     pub(super) anchor: Option<i64>,
+}
+
+impl Shifts {
+    /// Whether this measure can explain a window: the sun explains what is near to it, and a wide window that moves by the week finds its
+    /// way through any cloud of changes.
+    pub(super) fn explain(&self, centre: i64, half_width: i64) -> bool {
+        match self.frame {
+            Frame::Clock => true,
+            Frame::Sun(_) => self
+                .anchor
+                .is_none_or(|sun| apart(centre, sun) <= NEAR_THE_SUN),
+            Frame::Drift(_) => half_width <= MAX_DRIFTING,
+        }
+    }
 }
 
 /// The measures of a run.

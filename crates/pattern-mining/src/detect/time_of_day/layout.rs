@@ -39,14 +39,19 @@ pub(super) struct Choice {
     pub(super) span: Range<usize>,
     /// How many there are.
     pub(super) days: usize,
+    /// All days of the class that count, also outside of the span.
+    pub(super) of_class: Vec<usize>,
     bits: Vec<u64>,
 }
 
 impl Choice {
     pub(super) fn new(days: &Days, class: DaySet, span: Range<usize>) -> Self {
+        let of_class: Vec<usize> = (0..days.len())
+            .filter(|&day| days.counts(day, class))
+            .collect();
         let mut bits = vec![0; days.len().div_ceil(64)];
         let mut count = 0;
-        for day in span.clone().filter(|&day| days.counts(day, class)) {
+        for day in of_class.iter().filter(|day| span.contains(day)) {
             bits[day / 64] |= 1 << (day % 64);
             count += 1;
         }
@@ -54,6 +59,7 @@ impl Choice {
             class,
             span,
             days: count,
+            of_class,
             bits,
         }
     }
@@ -125,22 +131,41 @@ impl<'a> Layout<'a> {
         if f64::from(days_in_both(&self.any, &choice.bits)) < enough {
             return 0;
         }
-        let days = self.days_by_window(WIDEST, choice).map(|(_, days)| days);
-        days.max().unwrap_or(0)
+        self.days_of_widest(choice).max().unwrap_or(0)
     }
 
-    /// The centres of all windows of a width, with the days of the choice that have a change in it.
-    pub(super) fn days_by_window(
-        &self,
-        width: usize,
-        choice: &Choice,
-    ) -> impl Iterator<Item = (i64, u32)> {
+    /// The windows that have at least so many days of the choice, by width and centre: centre, number of the width, days.
+    pub(super) fn windows_with(&self, choice: &Choice, enough: f64) -> Vec<(i64, usize, u32)> {
+        let has_enough = |days: u32| f64::from(days) >= enough;
+        let widest: Vec<u32> = self.days_of_widest(choice).collect();
+        let step = WINDOWS[WIDEST].1;
+        // A window has no more days than the one of the widest around it, which is that with the nearest centre of the same day.
+        let may_have_enough = |centre: i64| {
+            let around = (centre + step / 2) / step;
+            has_enough(widest[(around as usize).min(widest.len() - 1)])
+        };
+        let mut windows = Vec::new();
+        for (width, &(_, step)) in WINDOWS.iter().enumerate() {
+            for (centre, window) in (0..).step_by(step as usize).zip(self.bits_of(width)) {
+                if may_have_enough(centre) {
+                    let days = days_in_both(window, &choice.bits);
+                    windows.extend(has_enough(days).then_some((centre, width, days)));
+                }
+            }
+        }
+        windows
+    }
+
+    /// For each of the widest windows, the days of the choice that have a change in it.
+    fn days_of_widest(&self, choice: &Choice) -> impl Iterator<Item = u32> {
+        self.bits_of(WIDEST)
+            .map(|window| days_in_both(window, &choice.bits))
+    }
+
+    /// The days with a change in each window of a width, a bit for each.
+    fn bits_of(&self, width: usize) -> impl Iterator<Item = &[u64]> {
         let bits = self.windows[width].get_or_init(|| self.lay(width));
-        let centres = (0..MINUTES_PER_DAY).step_by(WINDOWS[width].1 as usize);
-        let windows = bits.chunks_exact(self.words.max(1));
-        centres
-            .zip(windows)
-            .map(|(centre, window)| (centre, days_in_both(window, &choice.bits)))
+        bits.chunks_exact(self.words.max(1))
     }
 
     /// A window reaches from the first minute of a bin to the first minute of another.

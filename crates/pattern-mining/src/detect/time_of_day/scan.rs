@@ -12,7 +12,7 @@ use crate::score::{binomial_tail, binomial_tail_is_below, fisher_greater, wilson
 use super::frame::{Frame, Shifts};
 use super::layout::{Choice, Layout, Point};
 use super::sweep::{Sweep, at_least_one};
-use super::{MIN_DAYS, WINDOWS, apart};
+use super::{MIN_DAYS, WINDOWS};
 
 /// Smallest share of the days on which it must have happened.
 const MIN_SHARE: f64 = 0.55;
@@ -24,10 +24,6 @@ const MIN_SHARE_SINGLE: f64 = 0.75;
 const MIN_SHARE_LOWER_SINGLE: f64 = 0.45;
 /// … unless it keeps to the minute: what happens on six of ten Thursdays within ten minutes, and on no other day, is Thursday's.
 const MIN_SHARE_LOWER_PUNCTUAL: f64 = 0.28;
-/// Widest half width of a window that moves by the week, in minutes.
-const MAX_DRIFTING: i64 = 30;
-/// The sun explains what happens within this many minutes of its rise or set.
-const NEAR_THE_SUN: i64 = 120;
 /// Smallest share of the days that chance leaves open on which it must have happened: 0 is chance, 1 is every day.
 const MIN_ABOVE_CHANCE: f64 = 0.5;
 /// The same for the widest window: what people do at about the time at which they get up or come home fills it to more than a half, and
@@ -63,7 +59,7 @@ pub(super) struct Scan<'a> {
     shifts: &'a Shifts,
     /// Centre, number of the width and days of every window with enough of them.
     windows: Vec<(i64, usize, u32)>,
-    /// Those of the layout's points that lie in the class and the span.
+    /// Those of the layout's points that lie in the class and the span, in the neighbourhood of the windows.
     points: Vec<Point>,
     /// All of the layout's points.
     everywhere: &'a [Point],
@@ -86,25 +82,24 @@ impl<'a> Scan<'a> {
         if f64::from(most_days) < enough {
             return None;
         }
-        // By centre and width, so that one pass serves the neighbourhoods of all widths.
-        let mut windows: Vec<(i64, usize, u32)> = Vec::new();
-        for width in 0..WINDOWS.len() {
-            let days = layout.days_by_window(width, choice);
-            let many = days.filter(|&(_, days)| f64::from(days) >= enough);
-            windows.extend(many.map(|(centre, days)| (centre, width, days)));
-        }
+        let shifts = layout.shifts;
+        let mut windows = layout.windows_with(choice, enough);
+        windows.retain(|&(centre, width, _)| shifts.explain(centre, WINDOWS[width].0));
         if windows.is_empty() {
             return None;
         }
+        // By centre and width, so that one pass serves the neighbourhoods of all widths.
         windows.sort_unstable();
+        let (first, last) = (windows[0].0, windows[windows.len() - 1].0);
         let all = layout.points();
-        let mut points = Vec::with_capacity(all.len());
-        points.extend(all.iter().filter(|point| choice.contains(**point)));
+        let near = within(all, first - NEIGHBOURHOOD, last + NEIGHBOURHOOD);
+        let mut points = Vec::with_capacity(near.len());
+        points.extend(near.iter().filter(|point| choice.contains(**point)));
         Some(Self {
             moments: &layout.series.moments,
             days: layout.days,
             choice,
-            shifts: layout.shifts,
+            shifts,
             windows,
             points,
             everywhere: all,
@@ -118,12 +113,11 @@ impl<'a> Scan<'a> {
 
     /// Days of the class on which something could have been seen at this minute, within a range of days.
     fn possible(&self, minute: i64, range: Range<usize>) -> Vec<usize> {
-        range
-            .filter(|&day| {
-                self.days
-                    .could_happen(day, self.choice.class, minute + self.shifts.by_day[day])
-            })
-            .collect()
+        let of_class = &self.choice.of_class;
+        let before = |end: usize| of_class.partition_point(|&day| day < end);
+        let days = of_class[before(range.start)..before(range.end)].iter();
+        let was = |day: &usize| self.days.was(*day, minute + self.shifts.by_day[*day]);
+        days.copied().filter(was).collect()
     }
 
     /// Windows that are better than chance at first sight: against an even spread over the neighbourhood.
@@ -156,18 +150,7 @@ impl<'a> Scan<'a> {
             1 => (MIN_SHARE_SINGLE, MIN_SHARE_LOWER_SINGLE),
             _ => (MIN_SHARE, MIN_SHARE_LOWER),
         };
-        let far = self
-            .shifts
-            .anchor
-            .is_some_and(|sun| apart(centre, sun) > NEAR_THE_SUN);
-        // A wide window that moves finds its way through any cloud of changes.
-        let strays = matches!(self.shifts.frame, Frame::Drift(_)) && half_width > MAX_DRIFTING;
-        if hits < MIN_DAYS
-            || far
-            || strays
-            || share < least
-            || wilson_lower(opportunities, hits) < lower
-        {
+        if hits < MIN_DAYS || share < least || wilson_lower(opportunities, hits) < lower {
             return None;
         }
         let (p_value, expected) = self.by_chance(centre, half_width, hits);
@@ -245,17 +228,20 @@ impl<'a> Scan<'a> {
         if *span == (0..all) {
             return Some(span.clone());
         }
-        let happened = days_of(&one_a_day(&self.anywhere(centre, half_width), centre));
+        let mut happened = vec![false; all];
+        for day in days_of(&self.anywhere(centre, half_width)) {
+            happened[day] = true;
+        }
         let share_in = |range: Range<usize>| {
             let possible = self.possible(centre, range);
-            let hits = possible.iter().filter(|day| happened.contains(day)).count();
+            let hits = possible.iter().filter(|&&day| happened[day]).count();
             hits as f64 / possible.len().max(1) as f64
         };
         if span.end < all {
             return (share_in(span.end..all) <= GOES_ON * share).then(|| span.clone());
         }
         let possible = self.possible(centre, 0..all);
-        let row: Vec<bool> = possible.iter().map(|day| happened.contains(day)).collect();
+        let row: Vec<bool> = possible.iter().map(|&day| happened[day]).collect();
         let life = life::of_row(&row);
         let begin = possible.get(life.part.start).copied();
         Some(match begin {
@@ -283,7 +269,9 @@ impl<'a> Scan<'a> {
 
     /// The middle of the days on which it was due and did not happen.
     fn missed(&self, possible: &[usize], hit_days: &[usize], centre: i64) -> Vec<i64> {
-        let missed = possible.iter().filter(|day| !hit_days.contains(day));
+        // Both are in order.
+        let is_hit = |day: &&usize| hit_days.binary_search(day).is_ok();
+        let missed = possible.iter().filter(|day| !is_hit(day));
         missed
             .map(|&day| {
                 let minute = centre + self.shifts.by_day[day];

@@ -36,6 +36,13 @@ impl<'a> Sweep<'a> {
 
     /// Moves on; centres must not go back.
     pub(super) fn move_to(&mut self, centre: i64) {
+        if self.start == self.end {
+            // Nothing is in it: what lies before its new place never comes in.
+            let low = centre - self.half_width;
+            let ahead = &self.points[self.end..];
+            self.end += ahead.partition_point(|point| i64::from(point.minute) < low);
+            self.start = self.end;
+        }
         while let Some(point) = self
             .points
             .get(self.end)
