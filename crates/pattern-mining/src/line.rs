@@ -3,6 +3,7 @@
 //! Read without a copy of what need not be kept: a home of ten years has a hundred million of these lines.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 use common::entity::EntityId;
 use common::instant::{InvalidInstant, UtcMicros};
@@ -19,25 +20,38 @@ pub enum Order {
     Entity,
 }
 
+/// A text that is copied only where it has escapes; an `Option<Cow<str>>` would be copied always.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow, default, alias = "timestamp")]
-    t: Option<Cow<'a, str>>,
+    t: Option<Text<'a>>,
     /// Of data-api's export.
     #[serde(borrow, default)]
-    last_updated: Option<Cow<'a, str>>,
+    last_updated: Option<Text<'a>>,
     #[serde(borrow)]
-    entity_id: Cow<'a, str>,
+    entity_id: Text<'a>,
     #[serde(borrow, default)]
-    state: Option<Cow<'a, str>>,
+    state: Option<Text<'a>>,
     #[serde(borrow, default)]
-    area: Option<Cow<'a, str>>,
+    area: Option<Text<'a>>,
     #[serde(borrow, default)]
     context: Option<Context<'a>>,
     #[serde(borrow, default)]
-    context_id: Option<Cow<'a, str>>,
+    context_id: Option<Text<'a>>,
     #[serde(borrow, default)]
-    context_parent_id: Option<Cow<'a, str>>,
+    context_parent_id: Option<Text<'a>>,
     #[serde(default)]
     startup: bool,
 }
@@ -45,9 +59,9 @@ struct Line<'a> {
 #[derive(Deserialize)]
 struct Context<'a> {
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Text<'a>>,
     #[serde(borrow, default)]
-    parent_id: Option<Cow<'a, str>>,
+    parent_id: Option<Text<'a>>,
 }
 
 /// Puts one line into the timeline; the order that its form comes in.

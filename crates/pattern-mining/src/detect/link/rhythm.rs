@@ -80,12 +80,18 @@ impl Rhythm {
 
     /// How many of the effect's moments on days of a kind come before a second of the day.
     fn before(&self, kind: usize, second: i32) -> usize {
-        let before = &self.before[kind];
-        let start = before[(second / 60) as usize] as usize;
-        let end = before
-            .get((second / 60) as usize + 1)
-            .map_or(start, |&end| end as usize);
-        start + self.folded[kind][start..end].partition_point(|&other| other < second)
+        let seconds = &self.folded[kind];
+        let mut before = self.before[kind][(second / 60) as usize] as usize;
+        // Those of the minute are few: four at a time are looked at without asking after each.
+        while let Some(ahead) = seconds[before..].first_chunk::<4>() {
+            let more: usize = ahead.iter().map(|&other| usize::from(other < second)).sum();
+            before += more;
+            if more < ahead.len() {
+                return before;
+            }
+        }
+        let ahead = seconds[before..].iter();
+        before + ahead.take_while(|&&other| other < second).count()
     }
 
     /// Times a second at this time of other days of the same kind; `today` is how many of them are of the same day.
