@@ -13,6 +13,7 @@ use common::health::Health;
 use common::instant::UtcMicros;
 use common::lifecycle::Tasks;
 use data_api_client::{CallFailed, DataApi};
+use mining::Mined;
 use pattern_mining::pattern::{Kind, Pattern};
 use pattern_mining::{Known as Identity, Settings, Stop};
 use serde::Serialize;
@@ -266,7 +267,11 @@ impl Analyst {
         let outcome = mining::look(past.timeline, settings, parts.least, Stop::default())
             .instrument(tracing::info_span!("analysis.mine"))
             .await?;
-        let (patterns, report) = outcome.ok_or(RunFailed::Stopped)?;
+        let Mined {
+            patterns,
+            report,
+            counted,
+        } = outcome.ok_or(RunFailed::Stopped)?;
         let lines = ledger::compare(&known, &patterns);
         let mut report = json!(report);
         report["incremental"] = json!(past.incremental);
@@ -297,8 +302,11 @@ impl Analyst {
         }
         self.follow_automations().await?;
         self.announce().await?;
-        if let Some(saved) = &past.saved {
-            parts.store.keep_timeline(saved).await?;
+        if let Some(mut saved) = past.saved {
+            if let Some(counted) = &counted {
+                saved.count(counted);
+            }
+            parts.store.keep_timeline(&saved).await?;
         }
         for kind in Kind::ALL {
             let count = found.iter().filter(|pattern| pattern.kind == kind).count();

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use pattern_mining::sun::Place;
 use pattern_mining::threads::both;
 use pattern_mining::timeline::{Past, Settled, Unreadable};
-use pattern_mining::{Registry, Settings, Timeline, mine};
+use pattern_mining::{Outcome, Registry, Settings, Timeline, mine};
 
 mod bars;
 mod events;
@@ -84,14 +84,10 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
         ..Settings::default()
     };
     let notes = notes(&cli, &registry, &timeline);
-    let (outcome, kept) = both(
-        || mine(&timeline, &settings),
-        || {
-            let path = cli.memory.as_deref();
-            path.map_or(Ok(()), |path| write(path, |file| timeline.write(file)))
-        },
-    );
-    kept?;
+    let outcome = match cli.memory.as_deref() {
+        Some(path) => mine_and_remember(&timeline, &settings, path)?,
+        None => mine(&timeline, &settings),
+    };
     match &cli.json {
         Some(path) if path.as_os_str() == "-" => {
             Ok(serde_json::to_string_pretty(&outcome.patterns)?)
@@ -104,6 +100,32 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<String, Failure> {
         }
         None => Ok(bars::list(&outcome, &read, &notes)),
     }
+}
+
+/// Mines, and meanwhile writes what the next run needs.
+fn mine_and_remember(
+    timeline: &Timeline,
+    settings: &Settings,
+    memory: &Path,
+) -> Result<Outcome, Failure> {
+    let mut outcome = None;
+    write(memory, |file| {
+        let keep = || {
+            timeline.write(file)?;
+            file.flush()?;
+            // What is on the disk by the end of the run need not be waited for then; all of it is made sure of when it is whole.
+            file.get_ref().sync_data().ok();
+            Ok(())
+        };
+        let (mined, kept): (_, std::io::Result<()>) = both(|| mine(timeline, settings), keep);
+        kept?;
+        if let Some(counted) = &mined.counted {
+            counted.write(file)?;
+        }
+        outcome = Some(mined);
+        Ok(())
+    })?;
+    outcome.ok_or_else(|| told(memory, &"it was not written"))
 }
 
 /// Two files of the command must not be one: the one that is written last would be all that is left.
@@ -165,7 +187,7 @@ fn notes(cli: &Cli, registry: &Registry, timeline: &Timeline) -> Vec<String> {
 
 /// The past of a timeline that is remembered, still to be read.
 struct Remembered<'a> {
-    past: Past<BufReader<File>>,
+    past: Past<'static>,
     path: &'a Path,
 }
 

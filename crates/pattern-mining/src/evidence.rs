@@ -1,8 +1,11 @@
 //! What is left when the noise is gone, laid out for the detectors.
 
+use std::sync::Arc;
+
 use common::entity::domain_of;
 
 use crate::calendar::{Days, LocalClock, MINUTES_PER_DAY};
+use crate::detect::screen::Counted;
 use crate::mine::Settings;
 use crate::noise;
 use crate::report::{LeftOut, Reason};
@@ -88,6 +91,8 @@ pub struct Evidence {
     pub kept: u64,
     /// The others, by reason.
     pub left_out: LeftOut,
+    /// What the last run counted.
+    pub carried: Option<Arc<Counted>>,
     /// Tells the detectors to end.
     pub stop: Stop,
 }
@@ -187,6 +192,7 @@ impl Evidence {
             seen: timeline.seen,
             kept,
             left_out,
+            carried: timeline.counted.clone(),
             stop: stop.clone(),
         }
     }

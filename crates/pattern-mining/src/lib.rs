@@ -23,6 +23,7 @@ pub mod tell;
 pub mod threads;
 pub mod timeline;
 
+pub use detect::screen::Counted;
 pub use identity::Known;
 pub use mine::{Outcome, Settings, mine, mine_until};
 pub use registry::{Registered, Registry};

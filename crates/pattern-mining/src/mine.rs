@@ -3,6 +3,7 @@
 use common::entity::domain_of;
 
 use crate::detect::link::Link;
+use crate::detect::screen::Counted;
 use crate::detect::{anomaly, conditional, duration, missed, pair, routine, scene, time_of_day};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
@@ -53,6 +54,9 @@ pub struct Outcome {
     pub missed: Vec<Pattern>,
     /// What was looked at and what was left out.
     pub report: Report,
+    /// What was counted on the way, to be written behind the saved timeline: a later run counts only what is new. None where little was
+    /// looked at, or there was too much to keep.
+    pub counted: Option<Counted>,
 }
 
 /// Finds the patterns in a timeline, which stays as it is: the next run adds to it.
@@ -83,9 +87,10 @@ fn find(timeline: &Timeline, settings: &Settings, stop: &Stop) -> Outcome {
             patterns: Vec::new(),
             missed: Vec::new(),
             report,
+            counted: None,
         };
     }
-    let significant = look(&evidence, &mut report);
+    let (significant, counted) = look(&evidence, &mut report);
     let findings = fold::fold(significant, &evidence);
     let patterns = told(&findings, &evidence, settings);
     let missed = missed::find(&findings, &evidence)
@@ -98,23 +103,22 @@ fn find(timeline: &Timeline, settings: &Settings, stop: &Stop) -> Outcome {
         patterns,
         missed,
         report,
+        counted,
     }
 }
 
-/// Everything that stands out, after the cut that all kinds share.
-fn look(evidence: &Evidence, report: &mut Report) -> Significant {
-    // What things do by themselves and what they do together are about the same work, and neither needs the other.
-    let alone = || {
-        let times = time_of_day::find(evidence);
-        (times, duration::find(evidence), anomaly::find(evidence))
-    };
-    let together = || {
+/// Everything that stands out, after the cut that all kinds share, and what was counted for it.
+fn look(evidence: &Evidence, report: &mut Report) -> (Significant, Option<Counted>) {
+    // Times of the day are about as much work as all the rest, and neither needs the other.
+    let rest = || {
         let links = pair::links(evidence);
         let conditions = conditional::Conditions::new(evidence);
         let conditionals = conditional::split(evidence, &links.links, &conditions);
-        (links, conditionals)
+        let alone = (duration::find(evidence), anomaly::find(evidence));
+        (links, conditionals, alone)
     };
-    let ((times, durations, anomalies), (links, conditionals)) = both(alone, together);
+    let (times, (links, conditionals, (durations, anomalies))) =
+        both(|| time_of_day::find(evidence), rest);
     let (habits, others): (Vec<Link>, Vec<Link>) =
         links.links.into_iter().partition(pair::is_habit);
     // Of things that go together in any order, each follows the other half of the times only.
@@ -130,6 +134,7 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
     ];
     report.hypotheses = tried.iter().sum();
     report.pairs = links.counted;
+    let counted = links.carried;
     let of = |findings: &[Finding]| {
         findings
             .iter()
@@ -170,14 +175,15 @@ fn look(evidence: &Evidence, report: &mut Report) -> Significant {
         }
         kept
     };
-    Significant {
+    let significant = Significant {
         links,
         together,
         conditionals: cut(conditionals),
         times: cut(times.findings),
         durations: cut(durations.findings),
         anomalies: cut(anomalies.findings),
-    }
+    };
+    (significant, counted)
 }
 
 /// The findings in the words of the product, without those that were refused, surest first.

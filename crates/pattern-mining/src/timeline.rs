@@ -5,6 +5,7 @@
 //! and gives the same answer as one that reads everything again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use common::entity::{EntityId, domain_of};
 use common::instant::UtcMicros;
@@ -12,11 +13,13 @@ use foldhash::fast::FixedState;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::detect::screen::Counted;
 use crate::noise;
 use crate::registry::Registered;
 use crate::report::{LeftOut, Reason};
 use crate::sun::Place;
 
+mod rows;
 mod saved;
 mod settle;
 
@@ -136,6 +139,8 @@ pub struct Timeline {
     pub(crate) covered: Option<(i64, i64)>,
     /// What is older than this came too late.
     settled: i64,
+    /// What the last run counted.
+    pub(crate) counted: Option<Arc<Counted>>,
 }
 
 impl Timeline {
@@ -157,6 +162,7 @@ impl Timeline {
             seen: 0,
             covered: None,
             settled: i64::MIN,
+            counted: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The miner, on a thread of its own, and no longer than somebody waits for it.
 
 use pattern_mining::pattern::Pattern;
-use pattern_mining::{Report, Settings, Stop, Timeline, mine_until};
+use pattern_mining::{Counted, Report, Settings, Stop, Timeline, mine_until};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::config::Least;
@@ -15,13 +15,22 @@ impl Drop for SaidWhenDropped {
     }
 }
 
+/// What a run found.
+pub(super) struct Mined {
+    /// The patterns that are allowed.
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) report: Report,
+    /// What the next run goes on from.
+    pub(super) counted: Option<Counted>,
+}
+
 /// Finds the patterns that are allowed; none where the run was told to stop.
 pub(super) async fn look(
     timeline: Timeline,
     settings: Settings,
     least: Least,
     stop: Stop,
-) -> Result<Option<(Vec<Pattern>, Report)>, JoinError> {
+) -> Result<Option<Mined>, JoinError> {
     let _guard = SaidWhenDropped(stop.clone());
     let span = tracing::Span::current();
     let mined = spawn_blocking(move || span.in_scope(|| mine_until(&timeline, &settings, &stop)));
@@ -29,7 +38,11 @@ pub(super) async fn look(
         outcome.patterns.retain(|pattern| least.allows(pattern));
         // What was missed today is an oddity as the others are, here where it is told every day.
         outcome.patterns.extend(outcome.missed);
-        (outcome.patterns, outcome.report)
+        Mined {
+            patterns: outcome.patterns,
+            report: outcome.report,
+            counted: outcome.counted,
+        }
     }))
 }
 

@@ -3,6 +3,7 @@
 use common::instant::UtcMicros;
 use database::Statement;
 use database::failure::StoreFailure;
+use pattern_mining::Counted;
 
 use super::Store;
 
@@ -15,8 +16,19 @@ pub struct SavedTimeline {
     pub until: UtcMicros,
     /// Events that data-api had of that span when it was read.
     pub events: u64,
-    /// What `pattern_mining::Timeline::save` wrote.
+    /// What `pattern_mining::Timeline::save` wrote, and behind it what the run counted.
     pub saved: Vec<u8>,
+}
+
+impl SavedTimeline {
+    /// Takes up what the run counted. It may have seen more than the timeline ends with: the next run reads that again, and sees it is the same.
+    pub fn count(&mut self, counted: &Counted) {
+        let length = self.saved.len();
+        if let Err(error) = counted.write(&mut self.saved) {
+            tracing::warn!(%error, "the next run counts everything again");
+            self.saved.truncate(length);
+        }
+    }
 }
 
 impl Store {

@@ -9,7 +9,7 @@ use crate::pattern::{Kind, Status};
 use crate::score::wilson_lower;
 
 use super::link::{Link, Rhythm, Tester, Turn, Visits};
-use super::screen;
+use super::screen::{self, Counted};
 
 /// Fewest distinct days with a hit.
 pub const MIN_DAYS: u32 = 5;
@@ -29,6 +29,8 @@ pub struct Links {
     pub hypotheses: usize,
     /// Pairs for which anything was counted.
     pub counted: usize,
+    /// The counts, for a later run to go on from.
+    pub carried: Option<Counted>,
 }
 
 /// Tests every pair that is worth it.
@@ -56,6 +58,7 @@ pub fn links(evidence: &Evidence) -> Links {
         links,
         hypotheses: screened.possible,
         counted: screened.counted,
+        carried: screened.carried,
     }
 }
 

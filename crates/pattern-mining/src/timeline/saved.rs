@@ -9,19 +9,20 @@ use std::io::{Read, Write};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use std::sync::Arc;
+
+use super::rows::{NewRow, Reader, Row, write_rows};
 use super::{Entity, LeftOut, Record, Sample, Timeline, Waiting};
+use crate::detect::screen::{Count, Counted};
 use crate::noise;
 use crate::sun::Place;
 
 /// First bytes of the form; the number is its version.
 const MAGIC: &[u8; 8] = b"HIQMINE3";
 
-/// Bytes of rows that are read or written at once, about.
-const BLOCK: usize = 64 * 1024;
-
 /// Why bytes are no timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unreadable(&'static str);
+pub struct Unreadable(pub(super) &'static str);
 
 impl std::fmt::Display for Unreadable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,9 +49,8 @@ struct Head {
 }
 
 /// What was settled before a timeline was written, not read yet.
-#[derive(Debug)]
-pub struct Past<R> {
-    reader: Reader<R>,
+pub struct Past<'a> {
+    reader: Reader<'a>,
     records: usize,
     samples: usize,
     /// Entities that it may name.
@@ -62,10 +62,12 @@ pub struct Past<R> {
 pub struct Settled {
     records: Vec<Record>,
     samples: Vec<Sample>,
+    counted: Option<Counted>,
 }
 
 impl Timeline {
-    /// Everything that a later run needs, as bytes.
+    /// Everything that a later run needs, as bytes. What a run counts can be written behind it ([`Counted::write`]), so that the later one
+    /// counts only what is new.
     pub fn save(&self) -> std::io::Result<Vec<u8>> {
         let rows = 15 * self.records.len()
             + 16 * self.samples.len()
@@ -80,7 +82,7 @@ impl Timeline {
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write(&self, to: &mut impl Write) -> std::io::Result<()> {
+    pub fn write(&self, to: &mut dyn Write) -> std::io::Result<()> {
         let head = serde_json::to_vec(&self.head())?;
         to.write_all(MAGIC)?;
         to.write_all(&(head.len() as u64).to_le_bytes())?;
@@ -143,7 +145,7 @@ impl Timeline {
     ///
     /// # Errors
     /// The bytes are of another version, cut short, cannot be read, or are not ours.
-    pub fn read(from: impl Read, length: u64) -> Result<Self, Unreadable> {
+    pub fn read<'a>(from: impl Read + Send + 'a, length: u64) -> Result<Self, Unreadable> {
         let (mut timeline, past) = Self::open(from, length)?;
         timeline.remember(past.read()?);
         Ok(timeline)
@@ -153,7 +155,18 @@ impl Timeline {
     ///
     /// # Errors
     /// Those of [`Timeline::read`].
-    pub fn open<R: Read>(from: R, length: u64) -> Result<(Self, Past<R>), Unreadable> {
+    pub fn open<'a>(
+        from: impl Read + Send + 'a,
+        length: u64,
+    ) -> Result<(Self, Past<'a>), Unreadable> {
+        Self::open_boxed(Box::new(from), length)
+    }
+
+    /// Behind a pointer, so that a million rows are read by code of this crate, which is compiled as one unit.
+    fn open_boxed(
+        from: Box<dyn Read + Send + '_>,
+        length: u64,
+    ) -> Result<(Self, Past<'_>), Unreadable> {
         let mut reader = Reader {
             from,
             most: usize::try_from(length).unwrap_or(usize::MAX),
@@ -211,15 +224,17 @@ impl Timeline {
         let Settled {
             mut records,
             mut samples,
+            counted,
         } = past;
         records.append(&mut self.records);
         samples.append(&mut self.samples);
         (self.records, self.samples) = (records, samples);
+        self.counted = counted.map(Arc::new);
         self.forget();
     }
 }
 
-impl<R: Read> Past<R> {
+impl Past<'_> {
     /// Reads it.
     ///
     /// # Errors
@@ -242,7 +257,37 @@ impl<R: Read> Past<R> {
             })?;
         all_known(records.iter().map(|row| row.entity), self.entities)?;
         all_known(samples.iter().map(|row| row.entity), self.entities)?;
-        Ok(Settled { records, samples })
+        let counted = self.reader.counted()?;
+        Ok(Settled {
+            records,
+            samples,
+            counted,
+        })
+    }
+}
+
+impl Counted {
+    /// Writes it, behind a timeline.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, to: &mut dyn Write) -> std::io::Result<()> {
+        for number in [
+            self.actions,
+            self.hash,
+            self.series.len() as u64,
+            self.counts.len() as u64,
+        ] {
+            to.write_all(&number.to_le_bytes())?;
+        }
+        write_rows(to, &self.series, |row: &mut NewRow<8>, &(entity, state)| {
+            row.add(entity.to_le_bytes());
+            row.add(state.to_le_bytes());
+        })?;
+        write_rows(to, &self.counts, |row: &mut NewRow<4>, count| {
+            row.add(count.short.to_le_bytes());
+            row.add(count.long.to_le_bytes());
+        })
     }
 }
 
@@ -255,78 +300,7 @@ fn all_known(mut named: impl Iterator<Item = u32>, entities: usize) -> Result<()
     }
 }
 
-/// Writes rows, many at a time.
-fn write_rows<T, const N: usize>(
-    to: &mut impl Write,
-    rows: impl IntoIterator<Item = T>,
-    fill: impl Fn(&mut NewRow<N>, T),
-) -> std::io::Result<()> {
-    let mut bytes = Vec::with_capacity(BLOCK + N);
-    for one in rows {
-        let mut row = NewRow {
-            bytes: [0; N],
-            place: 0,
-        };
-        fill(&mut row, one);
-        bytes.extend_from_slice(&row.bytes);
-        if bytes.len() >= BLOCK {
-            to.write_all(&bytes)?;
-            bytes.clear();
-        }
-    }
-    to.write_all(&bytes)
-}
-
-/// The bytes of one row that is being written, field after field.
-struct NewRow<const N: usize> {
-    bytes: [u8; N],
-    place: usize,
-}
-
-impl<const N: usize> NewRow<N> {
-    fn add<const LENGTH: usize>(&mut self, field: [u8; LENGTH]) {
-        self.bytes[self.place..][..LENGTH].copy_from_slice(&field);
-        self.place += LENGTH;
-    }
-}
-
-/// The bytes of one row that is being read, field after field.
-struct Row<'a, const N: usize> {
-    bytes: &'a [u8; N],
-    place: usize,
-}
-
-impl<const N: usize> Row<'_, N> {
-    fn next<const LENGTH: usize>(&mut self) -> [u8; LENGTH] {
-        let field = std::array::from_fn(|byte| self.bytes[self.place + byte]);
-        self.place += LENGTH;
-        field
-    }
-}
-
-#[derive(Debug)]
-struct Reader<R> {
-    from: R,
-    /// No more bytes than these are there.
-    most: usize,
-}
-
-impl<R: Read> Reader<R> {
-    fn exact(&mut self, bytes: &mut [u8]) -> Result<(), Unreadable> {
-        self.from
-            .read_exact(bytes)
-            .map_err(|error| match error.kind() {
-                std::io::ErrorKind::UnexpectedEof => Unreadable("it is cut short"),
-                _ => Unreadable("reading it failed"),
-            })
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
-        let mut bytes = [0; N];
-        self.exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
+impl Reader<'_> {
     fn head(&mut self) -> Result<Head, Unreadable> {
         let length = usize::try_from(u64::from_le_bytes(self.array()?)).unwrap_or(usize::MAX);
         if length > self.most {
@@ -337,29 +311,27 @@ impl<R: Read> Reader<R> {
         serde_json::from_slice(&head).map_err(|_| Unreadable("its head cannot be read"))
     }
 
-    /// Rows of `N` bytes each.
-    fn rows<T, const N: usize>(
-        &mut self,
-        count: usize,
-        read: impl Fn(&mut Row<'_, N>) -> T,
-    ) -> Result<Vec<T>, Unreadable> {
-        // A count that cannot be true does not get its memory.
-        if count > self.most / N {
-            return Err(Unreadable("it is cut short"));
-        }
-        let mut rows = Vec::with_capacity(count);
-        let mut bytes = vec![0; (BLOCK / N * N).min(count * N)];
-        while rows.len() < count {
-            let part = bytes.len().min((count - rows.len()) * N);
-            let part = &mut bytes[..part];
-            self.exact(part)?;
-            let (read_rows, _) = part.as_chunks::<N>();
-            rows.extend(
-                read_rows
-                    .iter()
-                    .map(|bytes| read(&mut Row { bytes, place: 0 })),
-            );
-        }
-        Ok(rows)
+    /// What was counted, where it was written behind the timeline.
+    fn counted(&mut self) -> Result<Option<Counted>, Unreadable> {
+        let Some(actions) = self.array_or_end()? else {
+            return Ok(None);
+        };
+        let hash = u64::from_le_bytes(self.array()?);
+        let length = |bytes: [u8; 8]| usize::try_from(u64::from_le_bytes(bytes));
+        let series = length(self.array()?).unwrap_or(usize::MAX);
+        let counts = length(self.array()?).unwrap_or(usize::MAX);
+        Ok(Some(Counted {
+            actions: u64::from_le_bytes(actions),
+            hash,
+            series: self.rows(series, |row: &mut Row<'_, 8>| {
+                let entity = u32::from_le_bytes(row.next());
+                (entity, u32::from_le_bytes(row.next()))
+            })?,
+            counts: self.rows(counts, |row: &mut Row<'_, 4>| Count {
+                short: u16::from_le_bytes(row.next()),
+                long: u16::from_le_bytes(row.next()),
+            })?,
+            taken_over: 0,
+        }))
     }
 }

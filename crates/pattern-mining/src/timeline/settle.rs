@@ -90,6 +90,7 @@ impl Timeline {
             seen: self.seen,
             covered: self.covered,
             settled: self.settled,
+            counted: None,
         }
     }
 

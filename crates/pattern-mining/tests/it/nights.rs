@@ -2,7 +2,7 @@
 
 use common::instant::UtcMicros;
 use jiff::tz::TimeZone;
-use pattern_mining::{Known, Settings, Stop, Timeline, line, mine, mine_until};
+use pattern_mining::{Counted, Known, Outcome, Settings, Stop, Timeline, line, mine, mine_until};
 
 use crate::home::Chance;
 
@@ -79,12 +79,15 @@ fn lines(days: i64) -> Lines {
 }
 
 fn told(timeline: &Timeline) -> String {
-    let outcome = mine(timeline, &Settings::default());
+    as_told(&mine(timeline, &Settings::default()))
+}
+
+fn as_told(outcome: &Outcome) -> String {
     assert_eq!(
         outcome.report.events_seen,
         outcome.report.events_kept + outcome.report.left_out.total()
     );
-    serde_json::to_string(&(outcome.patterns, outcome.missed, outcome.report)).expect("JSON")
+    serde_json::to_string(&(&outcome.patterns, &outcome.missed, &outcome.report)).expect("JSON")
 }
 
 fn add(timeline: &mut Timeline, lines: &[(i64, String)]) {
@@ -93,21 +96,29 @@ fn add(timeline: &mut Timeline, lines: &[(i64, String)]) {
     }
 }
 
-/// Adds the changes night by night, each of so many days, with a run and a rest on disk after each; what the last run tells. The new
-/// changes are taken before the past is read.
-fn night_by_night(lines: &[(i64, String)], days: i64) -> String {
+/// Adds the changes night by night, each of so many days, with a run and a rest on disk after each. The new changes are taken before the
+/// past is read. What the last run tells, and how much of what it counted the run before had counted.
+fn night_by_night(lines: &[(i64, String)], days: i64) -> (String, u64) {
     let mut saved = Timeline::new(TimeZone::UTC).save().expect("bytes");
-    let mut last = String::new();
+    let mut last = (String::new(), 0);
     for night in lines.chunk_by(|one, other| one.0 / (days * DAY) == other.0 / (days * DAY)) {
         let (mut timeline, past) =
             Timeline::open(&saved[..], saved.len() as u64).expect("a timeline");
         add(&mut timeline, night);
         timeline.settle();
         timeline.remember(past.read().expect("its past"));
-        last = told(&timeline);
+        let outcome = mine(&timeline, &Settings::default());
+        last = (as_told(&outcome), 0);
         saved = timeline.save().expect("bytes");
+        if let Some(counted) = outcome.counted {
+            last.1 = counted.taken_over();
+            counted.write(&mut saved).expect("bytes");
+        }
     }
-    assert_eq!(told(&Timeline::restore(&saved).expect("a timeline")), last);
+    assert_eq!(
+        told(&Timeline::restore(&saved).expect("a timeline")),
+        last.0
+    );
     last
 }
 
@@ -120,7 +131,9 @@ fn nightly_runs_from_what_was_saved_give_the_answer_of_one_run_over_everything()
     for kind in ["pair", "time_of_day", "conditional"] {
         assert!(expected.contains(&format!("\"{kind}\"")), "{expected}");
     }
-    assert_eq!(night_by_night(&lines, 1), expected);
+    let (told, taken_over) = night_by_night(&lines, 1);
+    assert_eq!(told, expected);
+    assert!(taken_over > 0, "nothing is counted twice");
 }
 
 #[test]
@@ -130,7 +143,8 @@ fn nightly_runs_give_the_same_answer_when_the_oldest_days_fall_out_of_what_a_run
     add(&mut whole, &lines);
     let expected = told(&whole);
     assert!(expected.contains("\"older\""), "{expected}");
-    assert_eq!(night_by_night(&lines, 20), expected);
+    // What falls out has been counted, so that everything is counted again.
+    assert_eq!(night_by_night(&lines, 20), (expected, 0));
 }
 
 #[test]
@@ -146,6 +160,45 @@ fn bytes_that_are_cut_or_foreign_are_refused() {
         );
     }
     assert!(Timeline::restore(b"something else altogether").is_err());
+}
+
+#[test]
+fn counts_of_another_past_are_not_taken_over_and_cut_ones_are_refused() {
+    let whole = |lines: &[(i64, String)]| {
+        let mut timeline = Timeline::new(TimeZone::UTC);
+        add(&mut timeline, lines);
+        timeline.settle();
+        let outcome = mine(&timeline, &Settings::default());
+        let counted = outcome.counted.clone().expect("counts");
+        (timeline.save().expect("bytes"), counted, as_told(&outcome))
+    };
+    let lines = lines(30);
+    let (saved, counted, told) = whole(&lines);
+    let with = |counted: &Counted| {
+        let mut saved = saved.clone();
+        counted.write(&mut saved).expect("bytes");
+        saved
+    };
+    let mine_again = |bytes: &[u8]| {
+        let timeline = Timeline::restore(bytes).expect("a timeline");
+        let outcome = mine(&timeline, &Settings::default());
+        let counted = outcome.counted.as_ref().expect("counts");
+        (as_told(&outcome), counted.taken_over())
+    };
+    let (again, taken_over) = mine_again(&with(&counted));
+    assert_eq!(again, told);
+    assert!(taken_over > 0);
+    // One change of one lamp was deleted in between.
+    let (_, other, _) = whole(&[&lines[..200], &lines[201..]].concat());
+    assert_eq!(mine_again(&with(&other)), (told.clone(), 0));
+    assert_eq!(mine_again(&saved), (told, 0));
+    let bytes = with(&counted);
+    for length in [saved.len() + 1, saved.len() + 40, bytes.len() - 1] {
+        assert!(
+            Timeline::restore(&bytes[..length]).is_err(),
+            "{length} bytes"
+        );
+    }
 }
 
 #[test]

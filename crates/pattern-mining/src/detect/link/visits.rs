@@ -90,7 +90,10 @@ impl<'a> Passed<'a> {
     pub(super) fn until(&mut self, at: i64) -> usize {
         // Mostly none, one or two more: four at a time are looked at without asking after each.
         while let Some(ahead) = self.moments[self.passed..].first_chunk::<4>() {
-            let more: usize = ahead.iter().map(|moment| usize::from(moment.at <= at)).sum();
+            let more: usize = ahead
+                .iter()
+                .map(|moment| usize::from(moment.at <= at))
+                .sum();
             self.passed += more;
             if more < ahead.len() {
                 return self.passed;
