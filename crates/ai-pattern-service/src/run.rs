@@ -13,7 +13,6 @@ use common::health::Health;
 use common::instant::UtcMicros;
 use common::lifecycle::Tasks;
 use data_api_client::{CallFailed, DataApi};
-use mining::Mined;
 use pattern_mining::pattern::{Kind, Pattern};
 use pattern_mining::{Known as Identity, Settings, Stop};
 use serde::Serialize;
@@ -267,14 +266,9 @@ impl Analyst {
         let outcome = mining::look(past.timeline, settings, parts.least, Stop::default())
             .instrument(tracing::info_span!("analysis.mine"))
             .await?;
-        let Mined {
-            patterns,
-            report,
-            counted,
-        } = outcome.ok_or(RunFailed::Stopped)?;
-        let lines = ledger::compare(&known, &patterns);
-        let mut report = json!(report);
-        report["incremental"] = json!(past.incremental);
+        let mined = outcome.ok_or(RunFailed::Stopped)?;
+        let lines = ledger::compare(&known, &mined.patterns);
+        let mut report = mined.report(past.incremental);
         let alive = lines
             .iter()
             .filter(|(_, news)| !matches!(news, News::Past | News::Gone | News::Missed));
@@ -302,10 +296,8 @@ impl Analyst {
         }
         self.follow_automations().await?;
         self.announce().await?;
-        if let Some(mut saved) = past.saved {
-            if let Some(counted) = &counted {
-                saved.count(counted);
-            }
+        if let Some(saved) = past.saved {
+            let saved = saved.counted(mined.counted.as_ref());
             parts.store.keep_timeline(&saved).await?;
         }
         for kind in Kind::ALL {

@@ -2,6 +2,7 @@
 
 use pattern_mining::pattern::Pattern;
 use pattern_mining::{Counted, Report, Settings, Stop, Timeline, mine_until};
+use serde_json::{Value, json};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::config::Least;
@@ -19,9 +20,19 @@ impl Drop for SaidWhenDropped {
 pub(super) struct Mined {
     /// The patterns that are allowed.
     pub(super) patterns: Vec<Pattern>,
-    pub(super) report: Report,
+    report: Report,
     /// What the next run goes on from.
     pub(super) counted: Option<Counted>,
+}
+
+impl Mined {
+    /// What was looked at, and how much of that the run before had read or counted already.
+    pub(super) fn report(&self, incremental: bool) -> Value {
+        let mut report = json!(self.report);
+        report["incremental"] = json!(incremental);
+        report["taken_over"] = json!(self.counted.as_ref().map_or(0, Counted::taken_over));
+        report
+    }
 }
 
 /// Finds the patterns that are allowed; none where the run was told to stop.

@@ -21,13 +21,17 @@ pub struct SavedTimeline {
 }
 
 impl SavedTimeline {
-    /// Takes up what the run counted. It may have seen more than the timeline ends with: the next run reads that again, and sees it is the same.
-    pub fn count(&mut self, counted: &Counted) {
+    /// With what the run counted, if anything. It may have seen more than the timeline ends with: the next run reads that again, and sees
+    /// that it is the same.
+    #[must_use]
+    pub fn counted(mut self, counted: Option<&Counted>) -> Self {
         let length = self.saved.len();
-        if let Err(error) = counted.write(&mut self.saved) {
+        let written = counted.map_or(Ok(()), |counted| counted.write(&mut self.saved));
+        if let Err(error) = written {
             tracing::warn!(%error, "the next run counts everything again");
             self.saved.truncate(length);
         }
+        self
     }
 }
 

@@ -279,9 +279,15 @@ async fn a_second_run_reads_what_is_new_and_the_whole_past_when_that_has_changed
     let service = house.service(&[]).await;
     let first = service.analyse().await;
     assert_eq!(first["report"]["incremental"], false, "{first}");
+    assert_eq!(first["report"]["taken_over"], 0, "{first}");
     let before = listed(&service, "").await;
     let second = service.analyse().await;
     assert_eq!(second["report"]["incremental"], true, "{second}");
+    // All that the first one counted: nothing has happened since.
+    assert!(
+        second["report"]["taken_over"].as_u64().unwrap() > 0,
+        "{second}"
+    );
     assert_eq!(
         second["report"]["events_seen"],
         first["report"]["events_seen"]
