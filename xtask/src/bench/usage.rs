@@ -35,15 +35,6 @@ impl Process {
         Ok(ticks / TICKS)
     }
 
-    /// Whether it has ended, and only waits to be asked how.
-    pub(crate) fn has_ended(&self) -> anyhow::Result<bool> {
-        let stat = self.read("stat")?;
-        let (_, fields) = stat
-            .rsplit_once(')')
-            .context("/proc/PID/stat has no name")?;
-        Ok(fields.trim_start().starts_with('Z'))
-    }
-
     /// Resident memory.
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
         let status = self.read("status")?;
