@@ -1,11 +1,46 @@
-//! Rows of fixed size in a file, read and written many at a time.
+//! Rows of fixed size in a file, read and written many at a time, with checksums in between.
 
 use std::io::{Read, Write};
+
+use crc32fast::Hasher;
 
 use super::saved::Unreadable;
 
 /// Bytes of rows that are read or written at once, about.
 const BLOCK: usize = 64 * 1024;
+
+/// Writes, and sums up what it writes.
+pub(super) struct Writer<'a> {
+    to: &'a mut dyn Write,
+    sum: Hasher,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(to: &'a mut dyn Write) -> Self {
+        Self {
+            to,
+            sum: Hasher::new(),
+        }
+    }
+
+    /// Writes the checksum (CRC-32) of what was written since the last one.
+    pub(super) fn sum(&mut self) -> std::io::Result<()> {
+        let sum = std::mem::take(&mut self.sum).finalize();
+        self.to.write_all(&sum.to_le_bytes())
+    }
+}
+
+impl Write for Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.sum.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
+}
 
 /// Writes rows, many at a time.
 pub(super) fn write_rows<T, const N: usize>(
@@ -56,20 +91,56 @@ impl<const N: usize> Row<'_, N> {
     }
 }
 
+/// Reads what a [`Writer`] wrote.
 pub(super) struct Reader<'a> {
-    pub(super) from: Box<dyn Read + Send + 'a>,
+    from: Box<dyn Read + Send + 'a>,
     /// No more bytes than these are there.
-    pub(super) most: usize,
+    most: usize,
+    sum: Hasher,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// From a reader that has so many bytes, about.
+    pub(super) fn new(from: Box<dyn Read + Send + 'a>, length: u64) -> Self {
+        Self {
+            from,
+            most: usize::try_from(length).unwrap_or(usize::MAX),
+            sum: Hasher::new(),
+        }
+    }
+
     pub(super) fn exact(&mut self, bytes: &mut [u8]) -> Result<(), Unreadable> {
         self.from
             .read_exact(bytes)
             .map_err(|error| match error.kind() {
                 std::io::ErrorKind::UnexpectedEof => Unreadable("it is cut short"),
                 _ => Unreadable("reading it failed"),
-            })
+            })?;
+        self.sum.update(bytes);
+        Ok(())
+    }
+
+    /// So many bytes.
+    pub(super) fn bytes(&mut self, length: u64) -> Result<Vec<u8>, Unreadable> {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > self.most {
+            return Err(Unreadable("it is cut short"));
+        }
+        let mut bytes = vec![0; length];
+        self.exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads the checksum of what was read since the last one.
+    pub(super) fn check_sum(&mut self) -> Result<(), Unreadable> {
+        let sum = std::mem::take(&mut self.sum).finalize();
+        let expected = u32::from_le_bytes(self.array()?);
+        self.sum.reset();
+        if sum == expected {
+            Ok(())
+        } else {
+            Err(Unreadable("its bytes are not those that were written"))
+        }
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
@@ -84,6 +155,7 @@ impl Reader<'_> {
         let mut part = (&mut self.from).take(N as u64);
         part.read_to_end(&mut bytes)
             .map_err(|_| Unreadable("reading it failed"))?;
+        self.sum.update(&bytes);
         match bytes.try_into() {
             Ok(bytes) => Ok(Some(bytes)),
             Err(bytes) if bytes.is_empty() => Ok(None),

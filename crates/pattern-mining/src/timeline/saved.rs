@@ -1,7 +1,8 @@
 //! A timeline as bytes: what a nightly run starts from instead of the whole past.
 //!
 //! The form is ours, versioned, and little-endian: a JSON head for the entities, then fixed-size rows. What new changes need comes first,
-//! so that they can be taken while the past is still being read.
+//! so that they can be taken while the past is still being read. Every part ends with a checksum: damaged bytes are refused, and the past
+//! is read anew.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use std::sync::Arc;
 
-use super::rows::{NewRow, Reader, Row, write_rows};
+use super::rows::{NewRow, Reader, Row, Writer, write_rows};
 use super::{Entity, LeftOut, Record, Sample, Timeline, Waiting};
 use crate::detect::screen::{Count, Counted};
 use crate::noise;
@@ -84,6 +85,7 @@ impl Timeline {
     /// Those of the writer.
     pub fn write(&self, to: &mut dyn Write) -> std::io::Result<()> {
         let head = serde_json::to_vec(&self.head())?;
+        let to = &mut Writer::new(to);
         to.write_all(MAGIC)?;
         to.write_all(&(head.len() as u64).to_le_bytes())?;
         to.write_all(&head)?;
@@ -102,6 +104,7 @@ impl Timeline {
                 row.add(at.to_le_bytes());
             },
         )?;
+        to.sum()?;
         write_rows(to, &self.records, |row: &mut NewRow<15>, record| {
             row.add(record.at.to_le_bytes());
             row.add(record.entity.to_le_bytes());
@@ -112,7 +115,8 @@ impl Timeline {
             row.add(sample.at.to_le_bytes());
             row.add(sample.entity.to_le_bytes());
             row.add(sample.value.to_le_bytes());
-        })
+        })?;
+        to.sum()
     }
 
     fn head(&self) -> Head {
@@ -167,10 +171,7 @@ impl Timeline {
         from: Box<dyn Read + Send + '_>,
         length: u64,
     ) -> Result<(Self, Past<'_>), Unreadable> {
-        let mut reader = Reader {
-            from,
-            most: usize::try_from(length).unwrap_or(usize::MAX),
-        };
+        let mut reader = Reader::new(from, length);
         if reader.array()? != *MAGIC {
             return Err(Unreadable("it begins otherwise"));
         }
@@ -193,6 +194,7 @@ impl Timeline {
             let context = u64::from_le_bytes(row.next());
             (context, i64::from_le_bytes(row.next()))
         })?;
+        reader.check_sum()?;
         let past = Past {
             reader,
             records: head.records,
@@ -255,6 +257,7 @@ impl Past<'_> {
                 entity: u32::from_le_bytes(row.next()),
                 value: f32::from_le_bytes(row.next()),
             })?;
+        self.reader.check_sum()?;
         all_known(records.iter().map(|row| row.entity), self.entities)?;
         all_known(samples.iter().map(|row| row.entity), self.entities)?;
         let counted = self.reader.counted()?;
@@ -272,6 +275,7 @@ impl Counted {
     /// # Errors
     /// Those of the writer.
     pub fn write(&self, to: &mut dyn Write) -> std::io::Result<()> {
+        let to = &mut Writer::new(to);
         for number in [
             self.actions,
             self.hash,
@@ -287,7 +291,8 @@ impl Counted {
         write_rows(to, &self.counts, |row: &mut NewRow<4>, count| {
             row.add(count.short.to_le_bytes());
             row.add(count.long.to_le_bytes());
-        })
+        })?;
+        to.sum()
     }
 }
 
@@ -302,12 +307,8 @@ fn all_known(mut named: impl Iterator<Item = u32>, entities: usize) -> Result<()
 
 impl Reader<'_> {
     fn head(&mut self) -> Result<Head, Unreadable> {
-        let length = usize::try_from(u64::from_le_bytes(self.array()?)).unwrap_or(usize::MAX);
-        if length > self.most {
-            return Err(Unreadable("it is cut short"));
-        }
-        let mut head = vec![0; length];
-        self.exact(&mut head)?;
+        let length = u64::from_le_bytes(self.array()?);
+        let head = self.bytes(length)?;
         serde_json::from_slice(&head).map_err(|_| Unreadable("its head cannot be read"))
     }
 
@@ -320,7 +321,7 @@ impl Reader<'_> {
         let length = |bytes: [u8; 8]| usize::try_from(u64::from_le_bytes(bytes));
         let series = length(self.array()?).unwrap_or(usize::MAX);
         let counts = length(self.array()?).unwrap_or(usize::MAX);
-        Ok(Some(Counted {
+        let counted = Counted {
             actions: u64::from_le_bytes(actions),
             hash,
             series: self.rows(series, |row: &mut Row<'_, 8>| {
@@ -332,6 +333,8 @@ impl Reader<'_> {
                 long: u16::from_le_bytes(row.next()),
             })?,
             taken_over: 0,
-        }))
+        };
+        self.check_sum()?;
+        Ok(Some(counted))
     }
 }

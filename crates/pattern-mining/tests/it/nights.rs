@@ -163,7 +163,7 @@ fn bytes_that_are_cut_or_foreign_are_refused() {
 }
 
 #[test]
-fn counts_of_another_past_are_not_taken_over_and_cut_ones_are_refused() {
+fn counts_of_another_past_are_not_taken_over_and_what_is_cut_or_damaged_is_refused() {
     let whole = |lines: &[(i64, String)]| {
         let mut timeline = Timeline::new(TimeZone::UTC);
         add(&mut timeline, lines);
@@ -192,7 +192,13 @@ fn counts_of_another_past_are_not_taken_over_and_cut_ones_are_refused() {
     let (_, other, _) = whole(&[&lines[..200], &lines[201..]].concat());
     assert_eq!(mine_again(&with(&other)), (told.clone(), 0));
     assert_eq!(mine_again(&saved), (told, 0));
-    let bytes = with(&counted);
+    let mut bytes = with(&counted);
+    // Any damage is seen.
+    for place in (0..bytes.len()).step_by(1_009).chain([20, saved.len()]) {
+        bytes[place] ^= 0x10;
+        assert!(Timeline::restore(&bytes).is_err(), "byte {place}");
+        bytes[place] ^= 0x10;
+    }
     for length in [saved.len() + 1, saved.len() + 40, bytes.len() - 1] {
         assert!(
             Timeline::restore(&bytes[..length]).is_err(),

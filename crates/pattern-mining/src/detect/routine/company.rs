@@ -23,7 +23,11 @@ const MIN_DAYS: usize = 5;
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 /// For each day, the minutes from its midnight at which something happens around a time of the day, in order.
-pub(super) struct Around(BTreeMap<i64, Vec<i64>>);
+pub(super) struct Around {
+    first_day: i64,
+    /// From the first day on; a day on which nothing happens has none.
+    minutes: Vec<Vec<i64>>,
+}
 
 /// A time of the day: minutes from midnight on the last day, and what moves it.
 #[derive(Clone, Copy)]
@@ -73,7 +77,8 @@ impl Centre {
 
 impl Around {
     pub(super) fn new(evidence: &Evidence, series: usize, centre: Centre) -> Self {
-        let mut days: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        // Near midnight, a window belongs to the day before or after.
+        let mut around = Self::none(evidence.days.day_at(0) - 1, evidence.days.len() + 2);
         let mut ahead = (i64::MIN, 0);
         for moment in &evidence.series[series].moments {
             let day = day_of_minute(moment.minute, centre.minute);
@@ -83,14 +88,33 @@ impl Around {
             let minute = moment.minute - day * MINUTES_PER_DAY;
             let off = minute - centre.minute - ahead.1;
             if off.abs() <= centre.reach && evidence.days.lived_at(moment.minute) {
-                days.entry(day).or_default().push(minute);
+                around.add(day, minute);
             }
         }
-        Self(days)
+        around
+    }
+
+    fn none(first_day: i64, days: usize) -> Self {
+        Self {
+            first_day,
+            minutes: vec![Vec::new(); days],
+        }
+    }
+
+    fn add(&mut self, day: i64, minute: i64) {
+        self.minutes[(day - self.first_day) as usize].push(minute);
+    }
+
+    /// The days on which something happens.
+    fn days(&self) -> impl Iterator<Item = (i64, &[i64])> {
+        let days = (self.first_day..).zip(&self.minutes);
+        let days = days.filter(|(_, minutes)| !minutes.is_empty());
+        days.map(|(day, minutes)| (day, &minutes[..]))
     }
 
     fn is_near(&self, day: i64, minutes: &[i64]) -> Option<bool> {
-        let own = self.0.get(&day)?;
+        let place = usize::try_from(day - self.first_day).ok()?;
+        let own = self.minutes.get(place).filter(|own| !own.is_empty())?;
         let near = |minute: &i64| own.iter().any(|other| (minute - other).abs() <= TOGETHER);
         Some(minutes.iter().any(near))
     }
@@ -110,7 +134,7 @@ fn day_of_minute(minute: i64, centre: i64) -> i64 {
 pub(super) fn by_chance(one: &Around, other: &Around) -> (f64, f64) {
     let (mut days, mut same) = (0, 0);
     let mut crossed = (0_usize, 0_usize);
-    for (&day, minutes) in &one.0 {
+    for (day, minutes) in one.days() {
         let Some(near) = other.is_near(day, minutes) else {
             continue;
         };
@@ -152,8 +176,8 @@ impl Company {
     pub(super) fn of(evidence: &Evidence, members: &[usize], centre: Centre, least: usize) -> Self {
         let mut all: BTreeMap<i64, Vec<(i64, usize)>> = BTreeMap::new();
         for &member in members {
-            for (day, minutes) in Around::new(evidence, member, centre).0 {
-                let minutes = minutes.into_iter().map(|minute| (minute, member));
+            for (day, minutes) in Around::new(evidence, member, centre).days() {
+                let minutes = minutes.iter().map(|&minute| (minute, member));
                 all.entry(day).or_default().extend(minutes);
             }
         }
@@ -191,8 +215,13 @@ impl Company {
     }
 
     pub(super) fn as_around(&self) -> Around {
-        let days = self.days.iter();
-        Around(days.map(|(&day, one)| (day, vec![one.minute])).collect())
+        let first = self.days.keys().next().copied().unwrap_or(0);
+        let last = self.days.keys().next_back().copied().unwrap_or(first);
+        let mut around = Around::none(first, (last - first + 1) as usize);
+        for (&day, one) in &self.days {
+            around.add(day, one.minute);
+        }
+        around
     }
 }
 

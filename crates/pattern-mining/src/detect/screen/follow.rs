@@ -11,7 +11,7 @@ use crate::evidence::Evidence;
 
 use super::counted::{Counted, Prefix};
 
-/// Most series that take part, the busiest; bounds the table of counters to 8 bytes for each pair of them.
+/// Most series that take part, the busiest; bounds the table of counts, of 4 bytes for each pair of them.
 const MAX_SERIES: usize = 2_000;
 /// Changes after which the pass looks up whether it is to end.
 const STOP_EVERY: usize = 4_096;
