@@ -247,6 +247,7 @@ fn the_miner_and_the_writer_of_automations_are_pure() {
     let workspace = workspace();
     let words = [
         "common",
+        "crc32fast",
         "foldhash",
         "jiff",
         "serde",
