@@ -48,14 +48,23 @@ impl Mirror {
 /// passes on.
 fn listen() -> anyhow::Result<TcpListener> {
     let mut inspect = Command::new("docker");
-    let form = "{{(index .IPAM.Config 0).Gateway}}";
+    let form = "{{with index .IPAM.Config 0}}{{.Gateway}} {{.Subnet}}{{end}}";
     inspect.args(["network", "inspect", "bridge", "--format", form]);
-    let gateway: Option<IpAddr> = process::output(&mut inspect)?.trim().parse().ok();
+    let gateway = gateway(&process::output(&mut inspect)?);
     let bound = gateway.and_then(|gateway| TcpListener::bind((gateway, 0)).ok());
     match bound {
         Some(listener) => Ok(listener),
         None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port for the mirror"),
     }
+}
+
+/// The gateway among a gateway and a subnet. An engine that was started again may not name it: then it is the first address of the subnet.
+fn gateway(told: &str) -> Option<IpAddr> {
+    let (gateway, subnet) = told.trim_end().split_once(' ')?;
+    gateway.parse().ok().or_else(|| {
+        let network: Ipv4Addr = subnet.split('/').next()?.parse().ok()?;
+        Some(Ipv4Addr::from_bits(network.to_bits() + 1).into())
+    })
 }
 
 fn answer(stream: &TcpStream, folder: &Path, served: &Mutex<Vec<String>>) -> anyhow::Result<()> {
@@ -88,4 +97,17 @@ fn answer(stream: &TcpStream, folder: &Path, served: &Mutex<Vec<String>>) -> any
     stream.write_all(head.as_bytes())?;
     std::io::copy(&mut found, &mut stream)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gateway_is_told_or_the_first_address_of_the_subnet() {
+        let first: Option<IpAddr> = "172.17.0.1".parse().ok();
+        assert_eq!(gateway("172.17.0.1 172.17.0.0/16\n"), first);
+        assert_eq!(gateway(" 172.17.0.0/16\n"), first);
+        assert_eq!(gateway("\n"), None);
+    }
 }
