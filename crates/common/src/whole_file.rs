@@ -16,37 +16,38 @@ pub enum Readers {
     Owner,
 }
 
-/// Puts what `content` writes in the place of a file.
+/// Puts what `content` writes in the place of a file, and returns what it does.
 ///
 /// It is written beside it under a new name (`NAME.0.partial`), brought to the disk and moved into place: a run that is killed, a full disk
 /// and a loss of power leave the old file. A symbolic link stays, and the file that it names is replaced. What is no file, such as `/dev/null` or a pipe, is
 /// written to as it is: in its place a file would be in everybody's way.
-pub fn replace(
+pub fn replace<T>(
     path: &Path,
     readers: Readers,
-    content: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
+    content: impl FnOnce(&mut File) -> io::Result<T>,
+) -> io::Result<T> {
     let old = std::fs::metadata(path).ok();
     if old.as_ref().is_some_and(|old| !old.is_file()) {
         return content(&mut OpenOptions::new().write(true).open(path)?);
     }
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let (partial, mut file) = beside(&path, readers)?;
-    let written = || {
-        content(&mut file)?;
+    let written = || -> io::Result<T> {
+        let made = content(&mut file)?;
         if let (Readers::Usual, Some(old)) = (readers, old) {
             file.set_permissions(old.permissions())?;
         }
         file.flush()?;
         file.sync_all()?;
-        std::fs::rename(&partial, &path)
+        std::fs::rename(&partial, &path)?;
+        Ok(made)
     };
-    if let Err(error) = written() {
+    let made = written().inspect_err(|_| {
         // Half a file helps nobody, and on a full disk its room does.
         std::fs::remove_file(&partial).ok();
-        return Err(error);
-    }
-    sync_folder(path.parent().unwrap_or(Path::new("")))
+    })?;
+    sync_folder(path.parent().unwrap_or(Path::new("")))?;
+    Ok(made)
 }
 
 /// A file that was not there before, so that nobody's is written over.

@@ -108,7 +108,6 @@ fn mine_and_remember(
     settings: &Settings,
     memory: &Path,
 ) -> Result<Outcome, Failure> {
-    let mut outcome = None;
     write(memory, |file| {
         let keep = || {
             timeline.write(file)?;
@@ -122,10 +121,8 @@ fn mine_and_remember(
         if let Some(counted) = &mined.counted {
             counted.write(file)?;
         }
-        outcome = Some(mined);
-        Ok(())
-    })?;
-    outcome.ok_or_else(|| told(memory, &"it was not written"))
+        Ok(mined)
+    })
 }
 
 /// Two files of the command must not be one: the one that is written last would be all that is left.
@@ -238,14 +235,15 @@ fn read_registry(path: &Path) -> Result<Registry, Failure> {
     serde_json::from_slice(&bytes).map_err(|error| told(path, &error))
 }
 
-fn write(
+fn write<T>(
     path: &Path,
-    content: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<()>,
-) -> Result<(), Failure> {
+    content: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
+) -> Result<T, Failure> {
     let written = whole_file::replace(path, Readers::Usual, |file| {
         let mut file = BufWriter::with_capacity(BUFFER, file);
-        content(&mut file)?;
-        file.flush()
+        let made = content(&mut file)?;
+        file.flush()?;
+        Ok(made)
     });
     written.map_err(|error| told(path, &error))
 }

@@ -13,12 +13,14 @@ use crate::stop::Stop;
 use crate::sun::Place;
 use crate::threads::both;
 use crate::timeline::{Record, Timeline};
+use changes::Changes;
 pub use facts::Facts;
 use moments::{Found, Moments};
 use order::Order;
 pub use steps::{Step, Steps};
 
 mod away;
+mod changes;
 mod cycle;
 mod echo;
 mod facts;
@@ -92,7 +94,7 @@ pub struct Evidence {
     /// The others, by reason.
     pub left_out: LeftOut,
     /// What the last run counted.
-    pub carried: Option<Arc<Counted>>,
+    pub counted: Option<Arc<Counted>>,
     /// Tells the detectors to end.
     pub stop: Stop,
 }
@@ -112,15 +114,16 @@ impl Evidence {
         left_out.add(Reason::Older, (old.0 + old.1) as u64);
         let mut facts = facts::facts(timeline, settings);
         let samples = timeline.samples.iter().filter(|sample| sample.at >= from);
+        let changes = Changes::new(&facts);
         // What was done in order, and what each thing did: two ways to lay out the same records.
         let in_order = || {
-            let mut order = Order::new(&facts, records());
+            let mut order = Order::new(&changes, records());
             let echoes = echo::silence(&facts, &mut order);
             (order, echoes)
         };
         let by_entity = || {
             let done = facts::give(facts.len(), records(), samples);
-            let moments = Moments::new(&facts, &done, &clock);
+            let moments = Moments::new(&changes, &done, &clock);
             (done, moments)
         };
         let ((mut order, echoes), (done, mut moments)) = both(in_order, by_entity);
@@ -135,7 +138,7 @@ impl Evidence {
         let Found { timed, by_day } = moments.take_timed(&facts, days_in(span, &clock));
         for (&change, taken) in &timed {
             left_out.add(Reason::Timer, taken.len() as u64);
-            let entity = order.entity_of[change as usize] as usize;
+            let entity = changes.entity_of(change);
             for &at in taken {
                 facts[entity].steps.silence(at);
             }
@@ -143,7 +146,7 @@ impl Evidence {
         order.forget(&timed);
         order.count_left_out(&mut left_out);
         let mut moments = moments.of_change;
-        let of_entity = |entity: usize| order.changes_of(entity);
+        let of_entity = |entity: usize| changes.of(entity);
         let known = timeline.covered.map(|_| span);
         let length = days_of(known, by_day.iter(), &clock).lived_in();
         let count = |moments: &[Vec<Moment>]| moments.iter().map(Vec::len).sum::<usize>();
@@ -192,7 +195,7 @@ impl Evidence {
             seen: timeline.seen,
             kept,
             left_out,
-            carried: timeline.counted.clone(),
+            counted: timeline.counted.clone(),
             stop: stop.clone(),
         }
     }

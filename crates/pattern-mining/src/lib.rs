@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod advance;
 pub mod backtest;
 pub mod calendar;
 pub mod days;

@@ -133,8 +133,8 @@ fn look(evidence: &Evidence, report: &mut Report) -> (Significant, Option<Counte
         anomalies.hypotheses,
     ];
     report.hypotheses = tried.iter().sum();
-    report.pairs = links.counted;
-    let counted = links.carried;
+    report.pairs = links.followed;
+    let counted = links.counted;
     let of = |findings: &[Finding]| {
         findings
             .iter()

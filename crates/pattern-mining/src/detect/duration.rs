@@ -90,10 +90,10 @@ pub fn find(evidence: &Evidence) -> Found {
             continue;
         }
         let facts = &evidence.facts[series.entity];
-        let Some(state) = facts.states.iter().position(|state| *state == series.state) else {
+        let Some(state) = facts.state(&series.state) else {
             continue;
         };
-        let mut times = held(facts, state as u16, evidence.span.1);
+        let mut times = held(facts, state, evidence.span.1);
         times.retain(|time| time.by_hand && !time.lasts && time.seconds > 0.0);
         if times.len() >= MIN_TIMES {
             found.hypotheses += 2;

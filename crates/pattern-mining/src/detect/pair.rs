@@ -27,10 +27,10 @@ pub struct Links {
     pub links: Vec<Link>,
     /// Pairs that could have been.
     pub hypotheses: usize,
-    /// Pairs for which anything was counted.
-    pub counted: usize,
+    /// Pairs of which the one followed the other at all.
+    pub followed: usize,
     /// The counts, for a later run to go on from.
-    pub carried: Option<Counted>,
+    pub counted: Option<Counted>,
 }
 
 /// Tests every pair that is worth it.
@@ -57,8 +57,8 @@ pub fn links(evidence: &Evidence) -> Links {
     Links {
         links,
         hypotheses: screened.possible,
+        followed: screened.followed,
         counted: screened.counted,
-        carried: screened.carried,
     }
 }
 

@@ -32,18 +32,18 @@ pub struct Screened {
     pub pairs: Vec<(usize, usize)>,
     /// Pairs that could have been: the number of hypotheses.
     pub possible: usize,
-    /// Pairs for which anything was counted.
-    pub counted: usize,
+    /// Pairs of which the one followed the other at all.
+    pub followed: usize,
     /// The counts, for a later run to go on from; none where there are too many series.
-    pub carried: Option<Counted>,
+    pub counted: Option<Counted>,
 }
 
 /// Counts and compares with chance.
 pub fn screen(evidence: &Evidence) -> Screened {
-    let followed = follow::count(evidence);
+    let follows = follow::count(evidence);
     let times = |series: usize| happens(evidence, series);
     // Each with its place among those that were counted.
-    let players: Vec<(usize, usize)> = followed
+    let players: Vec<(usize, usize)> = follows
         .series
         .iter()
         .copied()
@@ -59,14 +59,14 @@ pub fn screen(evidence: &Evidence) -> Screened {
         if !evidence.series[effect].effect {
             continue;
         }
-        let counts = followed.of(place);
+        let counts = follows.of(place);
         for (from, &(place, trigger)) in players.iter().enumerate() {
             if !may_pair(evidence, trigger, effect) {
                 continue;
             }
             let Count { short, long } = counts[place];
             screened.possible += 1;
-            screened.counted += usize::from(long > 0);
+            screened.followed += usize::from(long > 0);
             let least = (MIN_SHARE * profiles[from].times).max(MIN_TIMES as f64);
             let stands_out = |seen: u16, by_chance: &[f64; 24]| {
                 let seen = f64::from(seen);
@@ -86,7 +86,7 @@ pub fn screen(evidence: &Evidence) -> Screened {
             }
         }
     }
-    screened.carried = followed.carried(evidence);
+    screened.counted = follows.counted(evidence);
     screened
 }
 

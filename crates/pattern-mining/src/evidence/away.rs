@@ -36,7 +36,7 @@ pub(super) fn leave_out(facts: &[Facts], days: &mut Days) {
 
 /// For each day, whether somebody was at home at any time, or nobody knows; none where this cannot be believed.
 fn at_home(facts: &Facts, midnights: &[i64]) -> Option<Vec<bool>> {
-    let home = facts.states.iter().position(|state| state == "home")? as u16;
+    let home = facts.state("home")?;
     let mut at_home = vec![true; midnights.len().saturating_sub(1)];
     let mut steps = facts.steps.iter().peekable();
     while let (Some(step), next) = (steps.next(), steps.peek()) {

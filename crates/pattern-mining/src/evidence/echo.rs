@@ -27,8 +27,8 @@ const MIN_DRIVEN: u32 = 20;
 type Counts = HashMap<(u32, u32), u32, FixedState>;
 
 /// Takes the evidence from changes that are echoes; returns the entities and instants of those. What an automation did has echoes too.
-pub(super) fn silence(facts: &[Facts], order: &mut Order) -> Vec<(usize, i64)> {
-    let mut totals = vec![0_u32; order.entity_of.len()];
+pub(super) fn silence(facts: &[Facts], order: &mut Order<'_>) -> Vec<(usize, i64)> {
+    let mut totals = vec![0_u32; order.changes.len()];
     for action in &order.actions {
         totals[action.change as usize] += 1;
     }
@@ -41,7 +41,7 @@ pub(super) fn silence(facts: &[Facts], order: &mut Order) -> Vec<(usize, i64)> {
             *echoes.entry(pair).or_default() += 1;
         },
     );
-    let facts_of = |change: u32| &facts[order.entity_of[change as usize] as usize];
+    let facts_of = |change: u32| &facts[order.changes.entity_of(change)];
     let mut driven = vec![false; facts.len()];
     for (&(first, second), &count) in &echoes {
         if count >= MIN_DRIVEN
@@ -50,7 +50,7 @@ pub(super) fn silence(facts: &[Facts], order: &mut Order) -> Vec<(usize, i64)> {
             && facts_of(first).ambient
             && !facts_of(second).ambient
         {
-            driven[order.entity_of[second as usize] as usize] = true;
+            driven[order.changes.entity_of(second)] = true;
         }
     }
     echoes.retain(|&(first, second), count| {
@@ -62,7 +62,7 @@ pub(super) fn silence(facts: &[Facts], order: &mut Order) -> Vec<(usize, i64)> {
     if echoes.is_empty() && !driven.contains(&true) {
         return Vec::new();
     }
-    let mut may_echo = vec![false; order.entity_of.len()];
+    let mut may_echo = vec![false; order.changes.len()];
     for &(_, second) in echoes.keys() {
         may_echo[second as usize] = true;
     }
@@ -82,7 +82,7 @@ pub(super) fn silence(facts: &[Facts], order: &mut Order) -> Vec<(usize, i64)> {
     });
     let mut found = Vec::new();
     for (action, silenced) in order.actions.iter_mut().zip(silenced) {
-        let entity = order.entity_of[action.change as usize] as usize;
+        let entity = order.changes.entity_of(action.change);
         if (silenced || driven[entity]) && action.evidence {
             action.evidence = false;
             found.push((entity, action.at));
@@ -92,9 +92,9 @@ pub(super) fn silence(facts: &[Facts], order: &mut Order) -> Vec<(usize, i64)> {
 }
 
 /// Whether a change is one to a state in which the thing is at work.
-fn is_on(change: u32, order: &Order, facts: &[Facts]) -> bool {
-    let entity = order.entity_of[change as usize] as usize;
-    let state = change as usize - order.changes_of(entity).start;
+fn is_on(change: u32, order: &Order<'_>, facts: &[Facts]) -> bool {
+    let entity = order.changes.entity_of(change);
+    let state = change as usize - order.changes.of(entity).start;
     noise::is_active(&facts[entity].states[state])
 }
 
@@ -111,9 +111,13 @@ fn is_scene(one: &Facts, other: &Facts) -> bool {
 }
 
 /// Every pair of places at which changes of two entities lie close enough, in order, for the second changes that are asked for.
-fn each_close(order: &Order, is_asked: impl Fn(u32) -> bool, mut see: impl FnMut(usize, usize)) {
+fn each_close(
+    order: &Order<'_>,
+    is_asked: impl Fn(u32) -> bool,
+    mut see: impl FnMut(usize, usize),
+) {
     let actions = &order.actions;
-    let entity = |place: usize| order.entity_of[actions[place].change as usize];
+    let entity = |place: usize| order.changes.entity_of(actions[place].change);
     let mut oldest = 0;
     for place in 0..actions.len() {
         while actions[place].at - actions[oldest].at > ECHO_WITHIN {

@@ -47,6 +47,12 @@ impl Facts {
         !(self.ambient || self.person || self.machine)
     }
 
+    /// The number of a state; none where it is not one of its states.
+    pub fn state(&self, name: &str) -> Option<u16> {
+        let place = self.states.iter().position(|state| state == name);
+        place.map(|place| place as u16)
+    }
+
     /// The state that had been held for at least so long at an instant, both in microseconds; none before the first change and
     /// while it is unavailable.
     pub fn has_held(&self, at: i64, long: i64) -> Option<u16> {

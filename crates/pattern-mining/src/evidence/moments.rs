@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
+use super::changes::Changes;
 use super::facts::Done;
 use super::{Facts, Moment, timer};
 use crate::calendar::{LocalClock, MINUTES_PER_DAY};
 use crate::threads::both;
 
-/// The moments that are evidence, by change: those of the first entity's first state come first.
-pub(super) struct Moments {
+/// The moments that are evidence, by change.
+pub(super) struct Moments<'a> {
     pub(super) of_change: Vec<Vec<Moment>>,
-    /// The number of each entity's first change, and behind the last entity the number of all.
-    first_change: Vec<usize>,
+    changes: &'a Changes,
 }
 
 /// What was found in the moments of some entities that follow each other.
@@ -23,15 +23,15 @@ pub(super) struct Found {
     pub(super) by_day: Vec<Vec<u32>>,
 }
 
-impl Moments {
+impl<'a> Moments<'a> {
     /// The moments of what the entities did.
-    pub(super) fn new(facts: &[Facts], done: &[Done], clock: &LocalClock) -> Self {
-        let mut of_change = Vec::new();
-        let mut first_change = vec![0];
-        for (facts, (steps, _)) in facts.iter().zip(done) {
-            let first = of_change.len();
+    pub(super) fn new(changes: &'a Changes, done: &[Done], clock: &LocalClock) -> Self {
+        let mut of_change = Vec::with_capacity(changes.len());
+        for (entity, (steps, _)) in done.iter().enumerate() {
+            let of_entity = changes.of(entity);
+            let first = of_entity.start;
             let evidence = || steps.iter().filter(|step| step.evidence);
-            let mut counts = vec![0; facts.states.len()];
+            let mut counts = vec![0; of_entity.len()];
             for step in evidence() {
                 counts[usize::from(step.state)] += 1;
             }
@@ -43,19 +43,15 @@ impl Moments {
                     at: step.at,
                 });
             }
-            first_change.push(of_change.len());
         }
-        Self {
-            of_change,
-            first_change,
-        }
+        Self { of_change, changes }
     }
 
     /// Takes out instants of entities, in time order, in which they reached a state.
     pub(super) fn forget(&mut self, instants: impl Iterator<Item = (usize, u16, i64)>) {
         let mut by_change: HashMap<usize, Vec<i64>> = HashMap::new();
         for (entity, state, at) in instants {
-            let change = self.first_change[entity] + usize::from(state);
+            let change = self.changes.to(entity, state) as usize;
             by_change.entry(change).or_default().push(at);
         }
         for (change, instants) in by_change {
@@ -68,16 +64,17 @@ impl Moments {
         // Half of the moments on each of two threads.
         let all: usize = self.of_change.iter().map(Vec::len).sum();
         let mut before = 0;
-        let middle = self.first_change.windows(2).take_while(|changes| {
-            let of_entity = &self.of_change[changes[0]..changes[1]];
+        let first_half = (0..facts.len()).take_while(|&entity| {
+            let of_entity = &self.of_change[self.changes.of(entity)];
             before += of_entity.iter().map(Vec::len).sum::<usize>();
             before <= all / 2
         });
-        let middle = middle.count();
-        let (first, second) = self.of_change.split_at_mut(self.first_change[middle]);
+        let middle = first_half.count();
+        let begin = self.changes.to(middle, 0);
+        let (first, second) = self.of_change.split_at_mut(begin as usize);
         let (mut found, rest) = both(
-            || take_timed(facts, &self.first_change[..=middle], first, days),
-            || take_timed(&facts[middle..], &self.first_change[middle..], second, days),
+            || take_timed(&facts[..middle], 0, first, days),
+            || take_timed(&facts[middle..], begin, second, days),
         );
         found.timed.extend(rest.timed);
         found.by_day.extend(rest.by_day);
@@ -85,24 +82,27 @@ impl Moments {
     }
 }
 
-/// Of some entities that follow each other.
+/// Of some entities that follow each other, and their moments by change, the first of which is given.
 fn take_timed(
     facts: &[Facts],
-    first_change: &[usize],
-    moments: &mut [Vec<Moment>],
+    first_change: u32,
+    mut moments: &mut [Vec<Moment>],
     days: (i64, i64),
 ) -> Found {
     let mut found = Found::default();
-    for (facts, changes) in facts.iter().zip(first_change.windows(2)) {
-        let of_entity = &mut moments[changes[0] - first_change[0]..changes[1] - first_change[0]];
+    let mut change = first_change;
+    for facts in facts {
+        let (of_entity, rest) = moments.split_at_mut(facts.states.len());
+        moments = rest;
         if facts.left_out.is_none() && !facts.ambient {
-            for (change, moments) in (changes[0]..).zip(of_entity.iter_mut()) {
+            for (change, moments) in (change..).zip(of_entity.iter_mut()) {
                 let taken = timer::take(moments);
                 if !taken.is_empty() {
-                    found.timed.insert(change as u32, taken);
+                    found.timed.insert(change, taken);
                 }
             }
         }
+        change += of_entity.len() as u32;
         found.by_day.push(count_days(of_entity, days));
     }
     found

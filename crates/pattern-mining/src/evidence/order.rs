@@ -1,9 +1,8 @@
 //! Everything that people, devices and automations did, in time order.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
-use super::Facts;
+use super::changes::Changes;
 use crate::report::{LeftOut, Reason};
 use crate::timeline::{EVIDENCE, Record};
 
@@ -18,26 +17,17 @@ pub(super) struct Action {
 }
 
 /// The actions of all entities.
-pub(super) struct Order {
+pub(super) struct Order<'a> {
     /// In time order; at one instant in order of the change.
     pub(super) actions: Vec<Action>,
-    /// The entity of each change.
-    pub(super) entity_of: Vec<u32>,
-    /// The number of each entity's first change, and behind the last entity the number of all.
-    first_change: Vec<u32>,
+    pub(super) changes: &'a Changes,
     /// How many records there are for each reason, and that are evidence.
     by_reason: [u64; EVIDENCE as usize + 1],
 }
 
-impl Order {
+impl<'a> Order<'a> {
     /// Puts what was done in order. `records` are in time order.
-    pub(super) fn new<'a>(facts: &[Facts], records: impl Iterator<Item = &'a Record>) -> Self {
-        let mut first_change = vec![0];
-        let mut entity_of = Vec::new();
-        for (entity, facts) in facts.iter().enumerate() {
-            entity_of.extend(facts.states.iter().map(|_| entity as u32));
-            first_change.push(entity_of.len() as u32);
-        }
+    pub(super) fn new<'r>(changes: &'a Changes, records: impl Iterator<Item = &'r Record>) -> Self {
         let most = records.size_hint().1.unwrap_or_default();
         let mut actions: Vec<Action> = Vec::with_capacity(most);
         let mut by_reason = [0_u64; EVIDENCE as usize + 1];
@@ -47,7 +37,7 @@ impl Order {
             if evidence || record.why == Reason::Automation as u8 {
                 actions.push(Action {
                     at: record.at,
-                    change: first_change[record.entity as usize] + u32::from(record.state),
+                    change: changes.to(record.entity as usize, record.state),
                     evidence,
                 });
             }
@@ -57,8 +47,7 @@ impl Order {
         }
         Self {
             actions,
-            entity_of,
-            first_change,
+            changes,
             by_reason,
         }
     }
@@ -70,11 +59,6 @@ impl Order {
                 left_out.add(reason, count);
             }
         }
-    }
-
-    /// The numbers of an entity's changes.
-    pub(super) fn changes_of(&self, entity: usize) -> Range<usize> {
-        self.first_change[entity] as usize..self.first_change[entity + 1] as usize
     }
 
     /// These instants of changes, each in order, are no evidence.

@@ -1,5 +1,7 @@
 //! Everything that one entity did, in nine bytes a change: the instants by themselves, so that looking for one touches nothing else.
 
+use crate::advance;
+
 /// A change of state of an entity, evidence or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
@@ -62,8 +64,7 @@ impl Steps {
 
     /// The same, where it is known that so many did.
     pub fn until_from(&self, passed: usize, at: i64) -> usize {
-        let ahead = self.at[passed..].iter();
-        passed + ahead.take_while(|&&step| step <= at).count()
+        advance::past(&self.at, passed, |&step| step <= at)
     }
 
     /// The step at a place.

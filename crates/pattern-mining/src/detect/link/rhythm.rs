@@ -1,5 +1,6 @@
 //! How often an effect comes anyway at each time of the day.
 
+use crate::advance;
 use crate::calendar::MINUTES_PER_DAY;
 use crate::evidence::{Evidence, Moment};
 use crate::pattern::DaySet;
@@ -80,18 +81,8 @@ impl Rhythm {
 
     /// How many of the effect's moments on days of a kind come before a second of the day.
     fn before(&self, kind: usize, second: i32) -> usize {
-        let seconds = &self.folded[kind];
-        let mut before = self.before[kind][(second / 60) as usize] as usize;
-        // Those of the minute are few: four at a time are looked at without asking after each.
-        while let Some(ahead) = seconds[before..].first_chunk::<4>() {
-            let more: usize = ahead.iter().map(|&other| usize::from(other < second)).sum();
-            before += more;
-            if more < ahead.len() {
-                return before;
-            }
-        }
-        let ahead = seconds[before..].iter();
-        before + ahead.take_while(|&&other| other < second).count()
+        let minute = self.before[kind][(second / 60) as usize] as usize;
+        advance::past(&self.folded[kind], minute, |&other| other < second)
     }
 
     /// Times a second at this time of other days of the same kind; `today` is how many of them are of the same day.
@@ -118,13 +109,12 @@ impl Rhythm {
 /// For each minute of the day, on how many weekdays and weekend days the effect's state was held in it from before.
 fn held_by_minute(evidence: &Evidence, series: usize) -> [Vec<f64>; 2] {
     let facts = evidence.facts_of(series);
-    let wanted = &evidence.series[series].state;
-    let state = facts.states.iter().position(|state| state == wanted);
+    let state = facts.state(&evidence.series[series].state);
     let active = evidence.series[series].active;
     let mut held = [(); 2].map(|()| vec![0.0; MINUTES_PER_DAY as usize + 1]);
     let ends = facts.steps.iter().skip(1).map(|step| step.at);
     for (step, end) in facts.steps.iter().zip(ends.chain([evidence.span.1])) {
-        if !active || Some(usize::from(step.state)) != state {
+        if !active || Some(step.state) != state {
             continue;
         }
         let first = evidence.moment(step.at + LONGEST * SECOND).minute;

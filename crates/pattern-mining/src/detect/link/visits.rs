@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::advance;
 use crate::evidence::{Evidence, Facts, Moment};
 
 use super::rhythm::TimeOfDay;
@@ -88,19 +89,7 @@ impl<'a> Passed<'a> {
 
     /// How many came before an instant or at it.
     pub(super) fn until(&mut self, at: i64) -> usize {
-        // Mostly none, one or two more: four at a time are looked at without asking after each.
-        while let Some(ahead) = self.moments[self.passed..].first_chunk::<4>() {
-            let more: usize = ahead
-                .iter()
-                .map(|moment| usize::from(moment.at <= at))
-                .sum();
-            self.passed += more;
-            if more < ahead.len() {
-                return self.passed;
-            }
-        }
-        let ahead = self.moments[self.passed..].iter();
-        self.passed += ahead.take_while(|moment| moment.at <= at).count();
+        self.passed = advance::past(self.moments, self.passed, |moment| moment.at <= at);
         self.passed
     }
 }
@@ -108,7 +97,7 @@ impl<'a> Passed<'a> {
 /// What is so already cannot become so: the lamp is on when the door opens again.
 pub(super) struct Already<'a> {
     facts: &'a Facts,
-    state: Option<usize>,
+    state: Option<u16>,
     /// Steps that have passed.
     passed: usize,
 }
@@ -116,10 +105,9 @@ pub(super) struct Already<'a> {
 impl<'a> Already<'a> {
     pub(super) fn new(evidence: &'a Evidence, effect: usize) -> Self {
         let facts = evidence.facts_of(effect);
-        let wanted = &evidence.series[effect].state;
         Self {
             facts,
-            state: facts.states.iter().position(|state| state == wanted),
+            state: facts.state(&evidence.series[effect].state),
             passed: 0,
         }
     }
@@ -138,7 +126,6 @@ impl<'a> Already<'a> {
             let visit = visits.iter().rev().find(|visit| visit.at < step.at);
             visit.is_some_and(|visit| step.at - visit.at <= LONGEST * SECOND)
         };
-        Some(usize::from(step.state)) == self.state
-            && (at - step.at > LONGEST * SECOND || follows())
+        Some(step.state) == self.state && (at - step.at > LONGEST * SECOND || follows())
     }
 }

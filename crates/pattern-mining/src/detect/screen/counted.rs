@@ -47,10 +47,11 @@ impl Counted {
 
     /// The counts of all series after a pass, of which the run before had counted the first actions.
     pub(super) fn new(evidence: &Evidence, counts: Vec<Count>, before: Prefix) -> Self {
+        let series = names(evidence);
         Self {
             actions: evidence.actions.len() as u64,
-            hash: hash(evidence, before, evidence.actions.len()),
-            series: names(evidence),
+            hash: hash(evidence, &series, before, evidence.actions.len()),
+            series,
             counts,
             taken_over: before.actions as u64,
         }
@@ -59,14 +60,14 @@ impl Counted {
     /// The position of each of its series now; none where what was counted is no longer what is there.
     pub(super) fn places(&self, evidence: &Evidence) -> Option<Vec<usize>> {
         let actions = usize::try_from(self.actions).ok()?;
-        let series = self.series.len();
+        let (series, names) = (self.series.len(), names(evidence));
         if actions > evidence.actions.len()
             || series.checked_mul(series + 1) != Some(self.counts.len())
-            || hash(evidence, Prefix::default(), actions) != self.hash
+            || hash(evidence, &names, Prefix::default(), actions) != self.hash
         {
             return None;
         }
-        let now: HashMap<(u32, u32), usize> = names(evidence).into_iter().zip(0..).collect();
+        let now: HashMap<(u32, u32), usize> = names.into_iter().zip(0..).collect();
         let of = |name: &(u32, u32)| now.get(name).copied();
         self.series.iter().map(of).collect()
     }
@@ -75,9 +76,8 @@ impl Counted {
 /// The entity and the number of the state of each series; those that are only watched have no state.
 fn names(evidence: &Evidence) -> Vec<(u32, u32)> {
     let name = |series: &Series| {
-        let states = &evidence.facts[series.entity].states;
-        let state = states.iter().position(|state| *state == series.state);
-        let number = state.map_or(u32::MAX, |state| state as u32);
+        let state = evidence.facts[series.entity].state(&series.state);
+        let number = state.map_or(u32::MAX, u32::from);
         (series.entity as u32, number)
     };
     evidence.series.iter().map(name).collect()
@@ -85,9 +85,8 @@ fn names(evidence: &Evidence) -> Vec<(u32, u32)> {
 
 /// The hash of so many actions, in order, of which that of the first is known: instants, entities, states, and whether they are effects. It
 /// is no defence against somebody who wants two pasts to look alike, and the past is the home's own.
-fn hash(evidence: &Evidence, first: Prefix, actions: usize) -> u64 {
-    let named = names(evidence);
-    let named: Vec<u64> = named
+fn hash(evidence: &Evidence, names: &[(u32, u32)], first: Prefix, actions: usize) -> u64 {
+    let named: Vec<u64> = names
         .iter()
         .zip(&evidence.series)
         .map(|(&(entity, state), series)| {

@@ -6,10 +6,11 @@
 
 use std::ops::Range;
 
-use super::{LONGEST, MIN_TIMES, SHORT};
+use crate::advance;
 use crate::evidence::Evidence;
 
 use super::counted::{Counted, Prefix};
+use super::{LONGEST, MIN_TIMES, SHORT};
 
 /// Most series that take part, the busiest; bounds the table of counts, of 4 bytes for each pair of them.
 const MAX_SERIES: usize = 2_000;
@@ -35,7 +36,7 @@ impl Follows {
     }
 
     /// The counts for a later run; none where there are too many series.
-    pub(super) fn carried(self, evidence: &Evidence) -> Option<Counted> {
+    pub(super) fn counted(self, evidence: &Evidence) -> Option<Counted> {
         let is_all = self.series.len() == evidence.series.len();
         is_all.then(|| Counted::new(evidence, self.counts, self.before))
     }
@@ -69,8 +70,8 @@ pub(super) fn count(evidence: &Evidence) -> Follows {
         place_of[series] = Some(place);
     }
     let mut pass = Pass::new(evidence, series.len());
-    let carried = evidence.carried.as_deref().filter(|_| is_all);
-    let before = carried.and_then(|carried| pass.resume(carried));
+    let counted = evidence.counted.as_deref().filter(|_| is_all);
+    let before = counted.and_then(|counted| pass.resume(counted));
     let before = before.unwrap_or_default();
     let new = evidence.actions.iter().enumerate().skip(before.actions);
     for (number, &(at, series)) in new {
@@ -139,7 +140,7 @@ impl<'a> Pass<'a> {
                 mine[trigger] = *count;
             }
         }
-        // What happened just before is recent, and has been credited.
+        // What happened just before is recent, and has been credited. All series take part, so that a series is its own place.
         let counted = &evidence.actions[..before.actions as usize];
         let since = counted.last().map_or(0, |last| last.0) - LONGEST * 1_000_000;
         let old = counted.partition_point(|&(at, _)| at < since);
@@ -209,17 +210,8 @@ impl Recent {
     /// Goes on to an instant.
     fn go_on(&mut self, at: i64) {
         let (kept, times) = (self.kept, &self.at);
-        let first = |mut place: usize, since: i64| {
-            // Mostly none or a few more: four at a time are looked at without asking after each.
-            while let Some(ahead) = times[place - kept..].first_chunk::<4>() {
-                let more: usize = ahead.iter().map(|&time| usize::from(time < since)).sum();
-                place += more;
-                if more < ahead.len() {
-                    return place;
-                }
-            }
-            let ahead = times[place - kept..].iter();
-            place + ahead.take_while(|&&time| time < since).count()
+        let first = |place: usize, since: i64| {
+            kept + advance::past(times, place - kept, |&time| time < since)
         };
         self.long = first(self.long, at - LONGEST * 1_000_000);
         self.short = first(self.short, at - SHORT * 1_000_000);
