@@ -122,7 +122,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         replaced(&file, "old").unwrap();
-        let error = replace(&file, Readers::Owner, |file| {
+        let error = replace::<()>(&file, Readers::Owner, |file| {
             file.write_all(b"half")?;
             Err(io::Error::other("the disk is full"))
         });
