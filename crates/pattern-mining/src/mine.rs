@@ -109,16 +109,18 @@ fn find(timeline: &Timeline, settings: &Settings, stop: &Stop) -> Outcome {
 
 /// Everything that stands out, after the cut that all kinds share, and what was counted for it.
 fn look(evidence: &Evidence, report: &mut Report) -> (Significant, Option<Counted>) {
-    // Times of the day are about as much work as all the rest, and neither needs the other.
-    let rest = || {
+    // What things do alone is about as much work as what they do together, and neither needs the other.
+    let together = || {
         let links = pair::links(evidence);
         let conditions = conditional::Conditions::new(evidence);
         let conditionals = conditional::split(evidence, &links.links, &conditions);
-        let alone = (duration::find(evidence), anomaly::find(evidence));
-        (links, conditionals, alone)
+        (links, conditionals)
     };
-    let (times, (links, conditionals, (durations, anomalies))) =
-        both(|| time_of_day::find(evidence), rest);
+    let alone = || {
+        let times = time_of_day::find(evidence);
+        (times, duration::find(evidence), anomaly::find(evidence))
+    };
+    let ((times, durations, anomalies), (links, conditionals)) = both(alone, together);
     let (habits, others): (Vec<Link>, Vec<Link>) =
         links.links.into_iter().partition(pair::is_habit);
     // Of things that go together in any order, each follows the other half of the times only.
