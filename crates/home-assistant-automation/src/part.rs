@@ -40,18 +40,12 @@ pub(crate) fn time(minute: u16) -> Node {
 
 /// At a moment of the sun's day.
 pub(crate) fn sun(sun: SunOffset) -> Node {
-    let event = match sun.event {
-        SunEvent::Sunrise => "sunrise",
-        SunEvent::Sunset => "sunset",
-    };
-    let mut map = vec![("trigger", Node::text("sun")), ("event", Node::text(event))];
-    let minutes = sun.minutes.unsigned_abs().min(MINUTES_A_DAY - 1);
-    if minutes > 0 {
-        let sign = if sun.minutes < 0 { '-' } else { '+' };
-        map.push((
-            "offset",
-            Node::text(format!("{sign}{:02}:{:02}:00", minutes / 60, minutes % 60)),
-        ));
+    let mut map = vec![
+        ("trigger", Node::text("sun")),
+        ("event", Node::text(event(sun))),
+    ];
+    if sun.minutes != 0 {
+        map.push(("offset", offset(sun.minutes)));
     }
     Node::Map(map)
 }
@@ -90,6 +84,48 @@ pub(crate) fn weekdays(days: DaySet) -> Node {
         ("condition", Node::text("time")),
         ("weekday", Node::List(list)),
     ])
+}
+
+/// Only within so many minutes of a minute of the day.
+pub(crate) fn around_time(minute: u16, within: u16) -> Node {
+    let clock = |minute: u32| {
+        let minute = minute % MINUTES_A_DAY;
+        Node::text(format!("{:02}:{:02}:00", minute / 60, minute % 60))
+    };
+    let (minute, within) = (
+        u32::from(minute) % MINUTES_A_DAY,
+        u32::from(within).min(MINUTES_A_DAY / 2 - 1),
+    );
+    Node::Map(vec![
+        ("condition", Node::text("time")),
+        ("after", clock(minute + MINUTES_A_DAY - within)),
+        ("before", clock(minute + within)),
+    ])
+}
+
+/// Only within so many minutes of a moment of the sun's day.
+pub(crate) fn around_sun(sun: SunOffset, within: u16) -> Node {
+    let (event, within) = (event(sun), i32::from(within));
+    Node::Map(vec![
+        ("condition", Node::text("sun")),
+        ("after", Node::text(event)),
+        ("after_offset", offset(sun.minutes.saturating_sub(within))),
+        ("before", Node::text(event)),
+        ("before_offset", offset(sun.minutes.saturating_add(within))),
+    ])
+}
+
+fn event(sun: SunOffset) -> &'static str {
+    match sun.event {
+        SunEvent::Sunrise => "sunrise",
+        SunEvent::Sunset => "sunset",
+    }
+}
+
+fn offset(minutes: i32) -> Node {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.unsigned_abs().min(MINUTES_A_DAY - 1);
+    Node::text(format!("{sign}{:02}:{:02}:00", minutes / 60, minutes % 60))
 }
 
 /// Only while something holds; `number` is that of its entity.

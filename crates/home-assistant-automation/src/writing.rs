@@ -11,6 +11,8 @@ use crate::text;
 
 /// People need some seconds to a switch; an automation does not wait for so long, or for less, in seconds.
 const AT_ONCE: f64 = 60.0;
+/// Steps of a time of the day are taken within so many minutes of it, at least.
+const AROUND: u16 = 30;
 /// Longest pause within an automation, in seconds.
 const LONGEST: f64 = 86_400.0;
 /// Members of a routine that take part less often are left out.
@@ -31,6 +33,9 @@ pub fn automate(pattern: &Pattern) -> Result<Automation, NotAutomatable> {
     let mut conditions = Vec::new();
     if let Some(days) = pattern.days.filter(|days| *days != DaySet::ALL) {
         conditions.push(part::weekdays(days));
+    }
+    if pattern.kind == Kind::Sequence {
+        conditions.extend(around(pattern));
     }
     if let Some(condition) = &pattern.condition {
         conditions.push(part::condition(condition, pattern.entities.len() + 1)?);
@@ -98,6 +103,16 @@ fn at_a_time(pattern: &Pattern) -> Result<Parts, NotAutomatable> {
     };
     parts.act(0, entity, state, action::call(entity, state)?);
     Ok(parts)
+}
+
+/// The time of the day of steps that are taken at other times as well.
+fn around(pattern: &Pattern) -> Option<Node> {
+    let minute = pattern.time_of_day_minutes?;
+    let within = pattern.window_minutes.unwrap_or(0).max(AROUND);
+    Some(match pattern.sun {
+        Some(sun) => part::around_sun(sun, within),
+        None => part::around_time(minute, within),
+    })
 }
 
 /// The first step begins it. Of the others, what can be told is told, what only reports is waited for.

@@ -26,6 +26,11 @@ pub fn replay(finding: &Finding, evidence: &Evidence) -> Option<Backtest> {
         .chain(finding.misses.iter().map(|&at| (at, false)))
         .collect();
     due.sort_unstable();
+    if finding.kind == Kind::Sequence && finding.clock.is_some() {
+        // On a day on which the first step did not come, nothing is set off.
+        let first = &evidence.series[finding.series[0]].moments;
+        due.retain(|&(due, _)| first.binary_search_by_key(&due, |moment| moment.at).is_ok());
+    }
     let cut = (due.len() as f64 * LEARNED) as usize;
     let learned = due[..cut].iter().filter(|(_, hit)| *hit).count();
     if finding.kind == Kind::Anomaly || learned < MIN_TIMES || due.len() - cut < MIN_TIMES {

@@ -47,6 +47,12 @@ impl DaySet {
         self.0 & other.0 == other.0
     }
 
+    /// The days of either.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// How many weekdays.
     pub const fn count(self) -> u32 {
         self.0.count_ones()

@@ -11,6 +11,7 @@ use crate::pattern::{DaySet, Kind, Oddity, Status};
 
 mod clock;
 mod explain;
+mod undone;
 
 /// Triggers since a conditional habit happened last, hardly any under its condition, that show that it only waits.
 const GOES_ON: usize = 3;
@@ -24,6 +25,8 @@ pub struct Significant {
     pub links: Vec<Link>,
     /// Links between things that go together in any order, too weak to be habits one by one.
     pub together: Vec<Link>,
+    /// Links that can be steps of a sequence, too weak to be habits.
+    pub weak: Vec<Link>,
     /// Conditional habits.
     pub conditionals: Vec<Finding>,
     /// Typical times held.
@@ -35,8 +38,13 @@ pub struct Significant {
 /// The patterns to tell: each habit once, in its most useful form.
 pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
     let times = clock::settle(significant.times, evidence);
-    let mut conditionals = explain::one_each(significant.conditionals, evidence);
-    let links = explain::one_link_each(significant.links, evidence);
+    let mut conditionals = significant.conditionals;
+    conditionals
+        .retain(|finding| !undone::is_after(&finding.occurrences, finding.series[1], evidence));
+    let mut conditionals = explain::one_each(conditionals, evidence);
+    let mut links = significant.links;
+    links.retain(|link| !undone::is_after(&link.followed(), link.to, evidence));
+    let links = explain::one_link_each(links, evidence);
     let conditional: HashSet<(usize, usize)> = conditionals
         .iter()
         .map(|finding| unordered(ends(finding, evidence)))
@@ -53,8 +61,15 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
     });
     explain::drop_explained(&mut links, evidence);
     explain::drop_explained_conditionals(&mut conditionals, &links, evidence);
-    let mut sequences = sequence::find(evidence, &links);
-    let mut routines = routine::find(evidence, &times.iter().collect::<Vec<_>>());
+    let mut weak = significant.weak;
+    weak.retain(|link| !undone::is_after(&link.followed(), link.to, evidence));
+    let weak = explain::one_link_each(weak, evidence);
+    let mut sequences = sequence::find(evidence, &links, &weak);
+    let in_steps = timed_sequences(&mut sequences, &times, evidence);
+    let places = times.iter().zip(0..);
+    let free = places.filter(|(_, place)| !in_steps.contains(place));
+    let free: Vec<&Finding> = free.map(|(time, _)| time).collect();
+    let mut routines = routine::find(evidence, &free);
     let close: Vec<&Link> = links.iter().chain(&significant.together).collect();
     routines.extend(scene::find(evidence, &close));
     let taken: HashSet<usize> = sequences
@@ -78,6 +93,7 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
         let (from, to) = link_ends(link, evidence);
         !in_group(from, to) && link.is_ordered()
     });
+    explain::keep_nearest(&mut links, evidence);
     conditionals.retain(|finding| {
         let (from, to) = ends(finding, evidence);
         !in_group(from, to)
@@ -118,6 +134,28 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
         }),
     );
     told
+}
+
+/// Adds the sequences among times of the day that are no part of those that are known, and returns the places of the times that are steps.
+fn timed_sequences(
+    sequences: &mut Vec<Finding>,
+    times: &[Finding],
+    evidence: &Evidence,
+) -> HashSet<usize> {
+    let all: Vec<&Finding> = times.iter().collect();
+    let mut in_steps = HashSet::new();
+    for (found, steps) in sequence::timed::find(evidence, &all) {
+        let own = entities(&found, evidence);
+        let is_known = |other: &Finding| {
+            let common = own.intersection(&entities(other, evidence)).count();
+            2 * common >= own.len()
+        };
+        if !sequences.iter().any(is_known) {
+            in_steps.extend(steps);
+            sequences.push(found);
+        }
+    }
+    in_steps
 }
 
 fn is_silence(odd: &Finding) -> bool {

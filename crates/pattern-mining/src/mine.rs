@@ -124,10 +124,11 @@ fn look(evidence: &Evidence, report: &mut Report) -> (Significant, Option<Counte
     let (habits, others): (Vec<Link>, Vec<Link>) =
         links.links.into_iter().partition(pair::is_habit);
     // Of things that go together in any order, each follows the other half of the times only.
-    let mut together = others;
-    let goes_together =
-        |link: &Link| scene::is_close(link) || routine::keeps_company(evidence, link);
-    together.retain(|link| link.days >= pair::MIN_DAYS && goes_together(link));
+    let (mut together, mut weak): (Vec<Link>, Vec<Link>) = others
+        .into_iter()
+        .partition(|link| scene::is_close(link) || routine::keeps_company(evidence, link));
+    together.retain(|link| link.days >= pair::MIN_DAYS);
+    weak.retain(pair::may_be_step);
     let tried = [
         links.hypotheses,
         times.hypotheses,
@@ -148,6 +149,7 @@ fn look(evidence: &Evidence, report: &mut Report) -> (Significant, Option<Counte
             .iter()
             .map(|link| link.p_value)
             .chain(together.iter().map(|link| link.p_value))
+            .chain(weak.iter().map(|link| link.p_value))
             .chain(of(&conditionals))
             .collect(),
         of(&times.findings),
@@ -166,7 +168,7 @@ fn look(evidence: &Evidence, report: &mut Report) -> (Significant, Option<Counte
         }
         kept
     };
-    let (links, together) = (cut_links(habits), cut_links(together));
+    let (links, together, weak) = (cut_links(habits), cut_links(together), cut_links(weak));
     let mut cut = |findings: Vec<Finding>| -> Vec<Finding> {
         let mut kept = Vec::new();
         for (mut finding, q_value) in findings.into_iter().zip(q_values.by_ref()) {
@@ -180,6 +182,7 @@ fn look(evidence: &Evidence, report: &mut Report) -> (Significant, Option<Counte
     let significant = Significant {
         links,
         together,
+        weak,
         conditionals: cut(conditionals),
         times: cut(times.findings),
         durations: cut(durations.findings),

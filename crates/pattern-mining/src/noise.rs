@@ -71,7 +71,30 @@ const RESTING: [&str; 13] = [
     "closing", "stopped", "away", "auto",
 ];
 /// Words in the id of an entity that follows whoever walks by, for homes whose registry does not tell device classes.
-const AMBIENT_WORDS: [&str; 4] = ["motion", "occupancy", "presence", "pir"];
+/// Ids are made of names, and names are in the language of the home.
+const AMBIENT_WORDS: [&str; 21] = [
+    "motion",
+    "occupancy",
+    "presence",
+    "pir",
+    "bewegung",
+    "bewegungsmelder",
+    "praesenz",
+    "anwesenheit",
+    "beweging",
+    "aanwezigheid",
+    "mouvement",
+    "movimiento",
+    "presencia",
+    "movimento",
+    "presenza",
+    "presenca",
+    "rorelse",
+    "bevegelse",
+    "bevaegelse",
+    "liike",
+    "ruch",
+];
 
 /// Last words in the id of a binary sensor that tells of a machine at work, for homes whose registry does not tell device classes.
 const MACHINE_WORDS: [&str; 4] = ["boiler", "burner", "compressor", "pump"];

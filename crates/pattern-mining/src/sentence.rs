@@ -53,7 +53,11 @@ impl Teller<'_> {
                     only.unwrap_or_default()
                 )
             }
-            Kind::Sequence => format!("{}{last} ({count})", self.all().join(", then ")),
+            Kind::Sequence => format!(
+                "{}{}{last} ({count})",
+                self.all().join(", then "),
+                self.when()
+            ),
             Kind::Routine => format!("{}{last} ({count})", self.together()),
             Kind::Duration => format!(
                 "{} is {} for about {}{last} ({count})",
@@ -125,6 +129,18 @@ impl Teller<'_> {
                 format!(", last on {}", words::date(day))
             }
             _ => String::new(),
+        }
+    }
+
+    /// The time of the day, where it has one.
+    fn when(&self) -> String {
+        match self.pattern.time_of_day_minutes {
+            Some(_) => format!(
+                ", around {} {}",
+                self.clock(),
+                words::days(self.pattern.days)
+            ),
+            None => String::new(),
         }
     }
 

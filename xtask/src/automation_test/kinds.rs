@@ -73,6 +73,16 @@ fn patterns() -> Vec<(&'static str, Value)> {
                 "entities": ["binary_sensor.basement_floor_wet", "binary_sensor.movement_backyard", "climate.hvac", "media_player.walkman"]}),
         ),
         (
+            "steps around a time",
+            json!({"type": "sequence", "gaps_s": [40.0], "entities": ["switch.ac", "light.bed_light"], "states": ["on", "on"],
+                "time_of_day_minutes": 10, "days": "weekend"}),
+        ),
+        (
+            "steps around sunset",
+            json!({"type": "sequence", "gaps_s": [40.0], "entities": ["switch.ac", "light.bed_light"], "states": ["on", "on"],
+                "time_of_day_minutes": 1200, "sun": {"event": "sunset", "minutes": -20}}),
+        ),
+        (
             "routine",
             json!({"type": "routine", "entities": ["light.bed_light", "switch.ac", "vacuum.first_floor", "fan.living_room_fan"],
                 "states": ["off", "off", "docked", "off"], "time_of_day_minutes": 1380}),

@@ -161,6 +161,30 @@ fn a_sequence_waits_for_what_only_reports() {
 }
 
 #[test]
+fn steps_of_a_time_of_the_day_are_taken_around_it_only() {
+    let steps = json!({"type": "sequence", "gaps_s": [40.0], "entities": ["switch.kettle", "light.hall"], "states": ["on", "on"],
+        "time_of_day_minutes": 10, "window_minutes": 10, "days": "weekend"});
+    let automation = made(steps.clone());
+    check_forms(&automation);
+    assert_eq!(
+        automation.json()["conditions"],
+        json!([
+            {"condition": "time", "weekday": ["sat", "sun"]},
+            {"condition": "time", "after": "23:40:00", "before": "00:40:00"}
+        ])
+    );
+    let mut by_the_sun = steps;
+    by_the_sun["sun"] = json!({"event": "sunset", "minutes": -20});
+    by_the_sun["window_minutes"] = json!(45);
+    let automation = made(by_the_sun);
+    check_forms(&automation);
+    assert_eq!(
+        automation.json()["conditions"][1],
+        json!({"condition": "sun", "after": "sunset", "after_offset": "-01:05:00", "before": "sunset", "before_offset": "+00:25:00"})
+    );
+}
+
+#[test]
 fn a_routine_has_its_time_and_a_scene_its_members() {
     let members = json!({"type": "routine", "entities": ["light.a", "switch.b", "light.rarely"], "states": ["off", "off", "off"],
         "member_share": [1.0, 0.9, 0.3], "time_of_day_minutes": 1380});

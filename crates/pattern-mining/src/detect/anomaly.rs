@@ -26,6 +26,16 @@ const BEYOND: f64 = 3.0;
 const LONG: f64 = 1_800.0;
 /// Smallest spread of the logarithm that is believed: with 0.7, one time in six is twice as long as usual.
 const LEAST_SPREAD: f64 = 0.7;
+/// How many times longer than ever before is beyond doubt …
+const BEYOND_DOUBT: f64 = 6.0;
+/// … where so many times are known.
+const WELL_KNOWN: usize = 50;
+/// Fewest of the longest times that say how long they can be.
+const LARGEST: usize = 10;
+/// Smallest mean of the logarithms by which they exceed the next that is believed.
+const LEAST_TAIL: f64 = 0.2;
+/// Two models are asked.
+const MODELS: f64 = 2.0;
 /// Half width of the time of the day that is unusual, in minutes.
 const HOUR: i64 = 90;
 /// Fewest times within that window, in one night.
@@ -112,7 +122,9 @@ fn too_long(evidence: &Evidence, index: usize, series: &Series, facts: &Facts) -
     let (low, middle, high) = quartiles(&mut others);
     // The quarter points of a normal distribution lie 1.35 standard deviations apart.
     let spread = ((high - low) / 1.35).max(LEAST_SPREAD);
-    let p_value = normal_tail((odd.seconds.ln() - middle) / spread) * times.len() as f64;
+    let by_middle = normal_tail((odd.seconds.ln() - middle) / spread) * times.len() as f64;
+    let by_end = beyond_the_end(&others, odd.seconds.ln());
+    let p_value = by_middle.min(by_end) * MODELS;
     let opening = facts.id.starts_with("binary_sensor.") || facts.id.starts_with("cover.");
     let kind = if opening {
         Oddity::LeftOpen
@@ -121,9 +133,25 @@ fn too_long(evidence: &Evidence, index: usize, series: &Series, facts: &Facts) -
     };
     let remark = sentence::far_longer(odd.seconds, middle.exp(), before);
     let mut finding = oddity(index, kind, odd.from, p_value.min(1.0), remark);
+    if odd.seconds >= BEYOND_DOUBT * before && others.len() >= WELL_KNOWN {
+        finding.p_value /= UNSURE;
+    }
     finding.minutes = Some(middle.exp() / 60.0);
     finding.until = (!odd.lasts).then(|| odd.from + (odd.seconds * 1e6) as i64);
     Some(finding)
+}
+
+/// Probability that one more of these logarithms, which are in order, reaches so far, by how fast the largest of them thin out: the
+/// estimator of Hill (*A Simple General Approach to Inference About the Tail of a Distribution*, 1975).
+fn beyond_the_end(sorted: &[f64], far: f64) -> f64 {
+    let count = (sorted.len() / 10).max(LARGEST);
+    let Some(start) = sorted.len().checked_sub(count + 1) else {
+        return 1.0;
+    };
+    let (limit, largest) = (sorted[start], &sorted[start + 1..]);
+    let above = largest.iter().map(|value| value - limit).sum::<f64>();
+    let thins_out = (above / count as f64).max(LEAST_TAIL);
+    (count as f64 * (-(far - limit) / thins_out).exp()).min(1.0)
 }
 
 /// The longest of the times that are certain, the last of several: on a day without data the end of a time may be lost.

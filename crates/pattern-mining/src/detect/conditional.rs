@@ -12,9 +12,11 @@ use crate::threads::both;
 
 use super::link::{Link, Turn};
 use super::pair;
+pub use candidates::Conditions;
 use gap::{all_along, explains_the_gap};
 use table::{Measured, Table, TriggerTable};
 
+mod candidates;
 mod gap;
 mod table;
 
@@ -35,53 +37,9 @@ const STRANGE: f64 = 1e3;
 const BOTH: f64 = 2.0;
 /// Numeric thresholds that are tried: parts of the values at the triggers.
 const QUANTILES: [f64; 5] = [0.2, 0.35, 0.5, 0.65, 0.8];
-/// An entity whose state is a condition changes at most this often a day.
-const MAX_CHANGES_A_DAY: usize = 12;
 
 /// A state is a condition once it has been held for so long, in microseconds: what has just been reached is a trigger of its own.
 const HELD: i64 = super::screen::LONGEST * 1_000_000;
-
-/// What could be a condition in this home.
-#[derive(Debug)]
-pub struct Conditions {
-    /// Entity and number of its state.
-    states: Vec<(usize, u16)>,
-    /// Entities that measure.
-    numbers: Vec<usize>,
-}
-
-impl Conditions {
-    /// Looks for entities that hold a state long enough to be a condition, and for measurements.
-    pub fn new(evidence: &Evidence) -> Self {
-        let days = evidence.days.len().max(1);
-        let mut states = Vec::new();
-        let mut numbers = Vec::new();
-        for (index, facts) in evidence.facts.iter().enumerate() {
-            if !facts.members.is_empty() {
-                continue;
-            }
-            let changes = facts.steps.len();
-            if (4..=MAX_CHANGES_A_DAY * days).contains(&changes) && !facts.ambient {
-                let known = (0..facts.states.len().min(6)).map(|state| (index, state as u16));
-                states.extend(known);
-            }
-            if facts.samples.len() >= 2 * days {
-                numbers.push(index);
-            }
-        }
-        Self { states, numbers }
-    }
-
-    /// How many are tried for a pair.
-    pub fn len(&self) -> usize {
-        4 + self.states.len() + 2 * QUANTILES.len() * self.numbers.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
 
 /// The conditions under which pairs hold, in the order of the pairs; most have none.
 pub fn split(evidence: &Evidence, links: &[Link], conditions: &Conditions) -> Vec<Finding> {

@@ -25,7 +25,7 @@ const MIN_SHARE_LOWER: f64 = 0.5;
 /// Shortest typical time, in seconds.
 const SHORTEST: f64 = 60.0;
 /// Largest distance of the quarter points of all times, as a part of the median: half of the times lie within an eighth of it.
-const MAX_QUARTERS: f64 = 0.25;
+const MAX_QUARTERS: f64 = 0.35;
 /// Quarter points closer than this part of the median are a timer, not a person.
 const TIMER: f64 = 0.01;
 

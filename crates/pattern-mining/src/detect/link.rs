@@ -31,6 +31,8 @@ const CERTAIN: f64 = 1e-12;
 const TIMER_PART: f64 = 0.01;
 /// What mostly follows somebody who walks by within so many seconds is a machine's: a hand has first to come to the switch.
 const AT_ONCE: f64 = 3.0;
+/// What follows anything else within so many seconds is a machine's as well: it may go by itself at other times, and then is no echo.
+const INSTANTLY: f64 = 1.2;
 /// Quarter points closer than this many seconds are a timer, not a person.
 const TIMER_SECONDS: f64 = 0.25;
 
@@ -93,6 +95,12 @@ impl Link {
         open(&self.turns, &self.life)
     }
 
+    /// The triggers of the part in which it lived that were followed, in microseconds.
+    pub fn followed(&self) -> Vec<i64> {
+        let hits = self.lived().filter(|turn| self.is_hit(turn));
+        hits.map(|turn| turn.at.at).collect()
+    }
+
     /// Share of the triggers that were followed.
     pub fn share(&self) -> f64 {
         f64::from(self.hits) / f64::from(self.opportunities.max(1))
@@ -107,7 +115,8 @@ impl Link {
     /// The delay is that of a timer.
     pub fn is_timer(&self) -> bool {
         let (low, middle, high) = self.delay;
-        high - low < (TIMER_PART * middle).max(TIMER_SECONDS) || (self.ambient && high < AT_ONCE)
+        let hand = if self.ambient { AT_ONCE } else { INSTANTLY };
+        high - low < (TIMER_PART * middle).max(TIMER_SECONDS) || high < hand
     }
 
     /// The one comes before the other clearly more often than after.

@@ -20,6 +20,10 @@ pub const MIN_SHARE_LOWER: f64 = 0.4;
 /// Smallest share of what chance leaves open.
 pub const MIN_ABOVE_CHANCE: f64 = 0.4;
 
+/// The same two for a step of a sequence, which more than one pair speaks for.
+const MIN_STEP_SHARE: f64 = 0.35;
+const MIN_STEP_ABOVE_CHANCE: f64 = 0.3;
+
 /// The pairs that were tested.
 #[derive(Debug, Default)]
 pub struct Links {
@@ -68,6 +72,15 @@ pub fn is_habit(link: &Link) -> bool {
         && link.share() >= MIN_SHARE
         && wilson_lower(link.opportunities, link.hits) >= MIN_SHARE_LOWER
         && link.above_chance() >= MIN_ABOVE_CHANCE
+        && !link.is_timer()
+}
+
+/// Whether a pair that is no habit of its own can be a step of one.
+pub fn may_be_step(link: &Link) -> bool {
+    link.days >= MIN_DAYS
+        && link.share() >= MIN_STEP_SHARE
+        && link.above_chance() >= MIN_STEP_ABOVE_CHANCE
+        && link.is_ordered()
         && !link.is_timer()
 }
 

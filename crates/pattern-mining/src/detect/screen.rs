@@ -3,7 +3,9 @@
 //! A list of what happened in the last ten minutes goes along; each change credits every recent trigger once. The cost is the
 //! number of changes times the number of different things that happen within ten minutes, whatever the length of the past.
 
-use crate::evidence::Evidence;
+use common::entity::domain_of;
+
+use crate::evidence::{Evidence, Series};
 
 pub use counted::Counted;
 pub(crate) use follow::Count;
@@ -95,7 +97,21 @@ fn may_pair(evidence: &Evidence, trigger: usize, effect: usize) -> bool {
     let (one, other) = (&evidence.series[trigger], &evidence.series[effect]);
     // That something comes to rest after somebody has walked by is the end of a machine's timer.
     let is_timeout = evidence.facts[one.entity].ambient && !other.active;
-    one.trigger && other.effect && !is_timeout && !evidence.related(one.entity, other.entity)
+    one.trigger
+        && other.effect
+        && !is_timeout
+        && !evidence.related(one.entity, other.entity)
+        && !is_coming_home(evidence, one, other)
+}
+
+/// Whoever comes home unlocks the door, opens it and locks it again: how else.
+fn is_coming_home(evidence: &Evidence, one: &Series, other: &Series) -> bool {
+    let (first, then) = (&evidence.facts[one.entity], &evidence.facts[other.entity]);
+    match domain_of(&then.id) {
+        "lock" => first.person,
+        "binary_sensor" => first.person || domain_of(&first.id) == "lock",
+        _ => false,
+    }
 }
 
 /// When a series happens, hour by hour.

@@ -1,6 +1,6 @@
 //! Steps in order: chains of pairs, after links that only jump over a step are removed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::evidence::Evidence;
 use crate::finding::Finding;
@@ -12,6 +12,8 @@ use super::link::Link;
 use super::pair;
 use super::screen::LONGEST;
 
+pub mod timed;
+
 /// Most steps.
 pub const MAX_STEPS: usize = 5;
 /// Smallest share of the first step's times that must go through to the last.
@@ -22,6 +24,8 @@ const LATER: f64 = 2.0;
 const MIN_WITHOUT: usize = 4;
 /// In a fork the last step comes as well without the middle one: at least this part as often.
 const FORK: f64 = 0.5;
+/// Of the times at which a trigger sets off two things, so many must have them in the same order for the two to be steps.
+const IN_ORDER: f64 = 0.85;
 /// The delays of two steps add up to that of the jump within this factor.
 const ADDS_UP: f64 = 2.0;
 
@@ -70,11 +74,11 @@ fn is_fork(one: &Link, jump: &Link) -> bool {
         let Some(same) = turns.peek().filter(|other| other.at.at == turn.at.at) else {
             continue;
         };
-        // Late is not missing: the middle step counts however long it takes.
-        let side = if same.delay.is_some() {
-            &mut with
-        } else {
-            &mut without
+        // Late is not missing: the middle step counts however long it takes. Nor is what is so already.
+        let side = match same.delay {
+            Some(_) => &mut with,
+            None if same.could => &mut without,
+            None => continue,
         };
         side.0 += usize::from(jump.is_hit(turn));
         side.1 += 1;
@@ -83,54 +87,132 @@ fn is_fork(one: &Link, jump: &Link) -> bool {
     without.1 >= MIN_WITHOUT && share(without) >= FORK * share(with)
 }
 
-/// Chains of at least three steps; `links` have no jumps any more.
-pub fn find(evidence: &Evidence, links: &[Link]) -> Vec<Finding> {
-    let best = |candidates: Vec<&Link>| -> Option<usize> {
-        let link = candidates
-            .into_iter()
-            .max_by(|a, b| a.share().total_cmp(&b.share()))?;
-        links.iter().position(|other| std::ptr::eq(other, link))
-    };
-    let next = |link: &Link| best(links.iter().filter(|other| other.from == link.to).collect());
-    let has_before = |link: &Link| links.iter().any(|other| other.to == link.from);
-    let mut found = Vec::new();
-    for (place, start) in links.iter().enumerate() {
-        if has_before(start) {
-            continue;
+/// One step of a chain, and how it is known.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    from: usize,
+    to: usize,
+    /// The pair that shows it: of its own ends, or of the chain's first and its own last.
+    link: &'a Link,
+}
+
+impl<'a> Step<'a> {
+    fn of(link: &'a Link) -> Self {
+        Self {
+            from: link.from,
+            to: link.to,
+            link,
         }
-        let mut chain = vec![place];
-        while let Some(following) = next(&links[chain[chain.len() - 1]]) {
-            let known = |series: usize| {
-                let entity = evidence.series[series].entity;
-                chain
-                    .iter()
-                    .any(|&step| evidence.series[links[step].from].entity == entity)
-            };
-            if chain.len() + 1 >= MAX_STEPS || known(links[following].to) {
-                break;
-            }
-            chain.push(following);
-        }
-        let steps: Vec<&Link> = chain.iter().map(|&step| &links[step]).collect();
-        found.extend(longest(evidence, &steps));
     }
-    found
+
+    /// Longest time that it may take, in seconds.
+    fn latest(&self) -> f64 {
+        (LATER * self.link.within).min(LONGEST as f64)
+    }
+}
+
+/// Chains of at least three steps. `links` are habits of their own and have no jumps any more; `weak` ones can be part of a chain only.
+///
+/// A step is known by its own pair; or, where what comes between is done at other times as well, by the chain's first: what the first sets
+/// off in this order, and only in this order, are steps.
+pub fn find(evidence: &Evidence, links: &[Link], weak: &[Link]) -> Vec<Finding> {
+    let all: Vec<&Link> = links.iter().chain(weak).collect();
+    let has_before = |link: &Link| links.iter().any(|other| other.to == link.from);
+    let mut found: Vec<Finding> = Vec::new();
+    for &start in all.iter().filter(|link| !has_before(link)) {
+        let mut chain = vec![Step::of(start)];
+        while chain.len() + 1 < MAX_STEPS
+            && let Some(step) = next(evidence, &chain, &all)
+        {
+            chain.push(step);
+        }
+        found.extend(longest(evidence, &chain));
+    }
+    without_parts(found, evidence)
+}
+
+/// What comes after the last step of a chain.
+fn next<'a>(evidence: &Evidence, chain: &[Step<'a>], links: &[&'a Link]) -> Option<Step<'a>> {
+    let (first, last) = (chain[0].link, chain[chain.len() - 1]);
+    let entity = |series: usize| evidence.series[series].entity;
+    let is_new = |link: &&&Link| {
+        let own = entity(link.to);
+        entity(first.from) != own && chain.iter().all(|step| entity(step.to) != own)
+    };
+    let direct = links
+        .iter()
+        .filter(|link| link.from == last.to)
+        .filter(is_new);
+    if let Some(link) = direct.max_by(|a, b| a.share().total_cmp(&b.share())) {
+        return Some(Step::of(link));
+    }
+    let of_first = links.iter().filter(|link| link.from == first.from);
+    let further = of_first
+        .filter(is_new)
+        .filter(|link| last.link.from == first.from && comes_through(last.link, link));
+    let link = further.min_by(|a, b| a.delay.1.total_cmp(&b.delay.1))?;
+    Some(Step {
+        from: last.to,
+        to: link.to,
+        link,
+    })
+}
+
+/// Whether of two things that a trigger sets off the far one comes behind the near one, and hardly without it.
+fn comes_through(near: &Link, far: &Link) -> bool {
+    let (mut both, mut in_order) = (0, 0);
+    let mut turns = near.turns.iter().peekable();
+    for turn in far.lived().filter(|turn| far.is_hit(turn)) {
+        while turns.peek().is_some_and(|other| other.at.at < turn.at.at) {
+            turns.next();
+        }
+        let same = turns.peek().filter(|other| other.at.at == turn.at.at);
+        if let Some((near, far)) = same.and_then(|same| same.delay.zip(turn.delay)) {
+            both += 1;
+            in_order += usize::from(near < far);
+        }
+    }
+    both >= pair::MIN_DAYS as usize
+        && in_order as f64 >= IN_ORDER * both as f64
+        && !is_fork(near, far)
+}
+
+/// Without sequences whose entities are all part of a larger one.
+fn without_parts(mut found: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
+    let entities = |finding: &Finding| -> HashSet<usize> {
+        let series = finding.series.iter();
+        series
+            .map(|&series| evidence.series[series].entity)
+            .collect()
+    };
+    found.sort_by(|a, b| {
+        let size = b.series.len().cmp(&a.series.len());
+        size.then(b.strength().total_cmp(&a.strength()))
+            .then(a.series.cmp(&b.series))
+    });
+    let mut kept: Vec<Finding> = Vec::new();
+    for finding in found {
+        let own = entities(&finding);
+        if !kept.iter().any(|other| own.is_subset(&entities(other))) {
+            kept.push(finding);
+        }
+    }
+    kept
 }
 
 /// The longest part of a chain that is gone through often enough.
-fn longest(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
+fn longest(evidence: &Evidence, steps: &[Step<'_>]) -> Option<Finding> {
     let lengths = (2..=steps.len()).rev();
     let mut parts = lengths.flat_map(|length| steps.windows(length));
     parts.find_map(|part| finding(evidence, part))
 }
 
-/// Longest time that a step may take, in seconds.
-fn latest(step: &Link) -> f64 {
-    (LATER * step.within).min(LONGEST as f64)
-}
-
-fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
-    let first = steps[0];
+fn finding(evidence: &Evidence, steps: &[Step<'_>]) -> Option<Finding> {
+    let first = steps[0].link;
+    // Of a part that begins in the middle of a chain, the first must be a pair of its own.
+    if first.from != steps[0].from {
+        return None;
+    }
     let mut gaps: Vec<Vec<f64>> = vec![Vec::new(); steps.len()];
     let mut occurrences = Vec::new();
     let mut misses = Vec::new();
@@ -148,7 +230,7 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
                 break;
             };
             let delay = (effect.at - at) as f64 / 1e6;
-            if delay > latest(step) {
+            if delay > step.latest() {
                 break;
             }
             times.push(delay);
@@ -177,7 +259,10 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
     let mut series = vec![first.from];
     series.extend(steps.iter().map(|step| step.to));
     let mut finding = Finding::new(Kind::Sequence, series);
-    finding.p_value = steps.iter().map(|step| step.p_value).fold(0.0, f64::max);
+    finding.p_value = steps
+        .iter()
+        .map(|step| step.link.p_value)
+        .fold(0.0, f64::max);
     finding.hits = hits;
     finding.opportunities = opportunities;
     finding.expected = first.expected;
@@ -185,10 +270,10 @@ fn finding(evidence: &Evidence, steps: &[&Link]) -> Option<Finding> {
     finding.misses = misses;
     finding.gaps = gaps.iter_mut().map(|gap| quartiles(gap).1).collect();
     finding.member_share = std::iter::once(1.0)
-        .chain(steps.iter().map(|step| step.share()))
+        .chain(steps.iter().map(|step| step.link.share()))
         .collect();
     finding.delay = Some(quartiles(&mut totals));
-    finding.within = steps.iter().map(|step| latest(step)).sum();
+    finding.within = steps.iter().map(Step::latest).sum();
     finding.status = pair::status(&life, &chances);
     Some(finding)
 }

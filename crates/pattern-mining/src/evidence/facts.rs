@@ -53,11 +53,16 @@ impl Facts {
         place.map(|place| place as u16)
     }
 
+    /// Whether a number is that of one of its states; it is none while the thing is unavailable.
+    pub fn is_known(&self, state: u16) -> bool {
+        usize::from(state) < self.states.len()
+    }
+
     /// The state that had been held for at least so long at an instant, both in microseconds; none before the first change and
     /// while it is unavailable.
     pub fn has_held(&self, at: i64, long: i64) -> Option<u16> {
         let step = self.steps.get(self.steps.until(at).checked_sub(1)?)?;
-        (usize::from(step.state) < self.states.len() && at - step.at >= long).then_some(step.state)
+        (self.is_known(step.state) && at - step.at >= long).then_some(step.state)
     }
 
     /// The last measurement before an instant.

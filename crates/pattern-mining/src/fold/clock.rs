@@ -2,6 +2,7 @@
 
 use common::entity::domain_of;
 
+use super::undone;
 use crate::calendar::MINUTES_PER_DAY;
 use crate::detect::time_of_day::apart;
 use crate::evidence::Evidence;
@@ -47,7 +48,7 @@ pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
         };
         time.status != Status::Stopped || !live.iter().any(moved)
     });
-    kept.retain(|time| !is_vague(time, evidence));
+    kept.retain(|time| !is_vague(time, evidence) && !undone::is_by_the_clock(time, evidence));
     let kept = same_once(kept);
     let mut told: Vec<Finding> = Vec::new();
     for time in kept {
@@ -128,7 +129,36 @@ fn choose(mut group: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
             chosen.push(time.clone());
         }
     }
-    chosen
+    one_of_weekdays(chosen)
+}
+
+/// Puts habits of single weekdays together that are one of several: on Tuesdays and on Saturdays.
+fn one_of_weekdays(chosen: Vec<Finding>) -> Vec<Finding> {
+    let (single, mut kept): (Vec<Finding>, Vec<Finding>) = chosen
+        .into_iter()
+        .partition(|time| class(time).count() == 1);
+    let both = |one: Finding, other: Finding| {
+        let mut sum = if one.strength() >= other.strength() {
+            one.clone()
+        } else {
+            other.clone()
+        };
+        let merged = |one: &[i64], other: &[i64]| {
+            let mut all = [one, other].concat();
+            all.sort_unstable();
+            all
+        };
+        sum.days = Some(class(&one).with(class(&other)));
+        sum.p_value = one.p_value.max(other.p_value);
+        sum.hits = one.hits + other.hits;
+        sum.opportunities = one.opportunities + other.opportunities;
+        sum.expected = one.expected + other.expected;
+        sum.occurrences = merged(&one.occurrences, &other.occurrences);
+        sum.misses = merged(&one.misses, &other.misses);
+        sum
+    };
+    kept.extend(single.into_iter().reduce(both));
+    kept
 }
 
 /// Of findings of one series that rest on the same occurrences, such as one by the clock and one by the sun, the one that holds now.

@@ -15,6 +15,8 @@ const WITHOUT: f64 = 0.3;
 const MIN_WITHOUT: usize = 4;
 /// A rival holds alone when without the other trigger it holds at least this part as often as it does.
 const ALONE: f64 = 0.7;
+/// Two triggers whose effects are the same in this part of the times are one habit.
+const SAME_EFFECTS: f64 = 0.9;
 /// Another trigger this near, in seconds, counts as there.
 const NEAR_SECONDS: i64 = 900;
 /// Share of a habit's occurrences that another pattern must account for.
@@ -118,6 +120,45 @@ pub(super) fn drop_explained(links: &mut Vec<Link>, evidence: &Evidence) {
     });
 }
 
+/// Of links that the same effects follow, whichever of the two triggers one takes, keeps the one that comes right before: the cellar door
+/// opens, then its sensor sees somebody, then the light goes on.
+pub(super) fn keep_nearest(links: &mut Vec<Link>, evidence: &Evidence) {
+    let mut told: Vec<(Link, Vec<i64>)> = Vec::new();
+    let mut by_delay = std::mem::take(links);
+    by_delay.sort_by(|a, b| a.delay.1.total_cmp(&b.delay.1).then(a.from.cmp(&b.from)));
+    for link in by_delay {
+        let own = effects(&link, evidence);
+        let is_same = |other: &(Link, Vec<i64>)| {
+            let common = own.iter().filter(|at| other.1.binary_search(at).is_ok());
+            let most = own.len().max(other.1.len());
+            other.0.to == link.to && common.count() as f64 >= SAME_EFFECTS * most as f64
+        };
+        if !told.iter().any(is_same) {
+            told.push((link, own));
+        }
+    }
+    links.extend(told.into_iter().map(|(link, _)| link));
+    links.sort_unstable_by_key(|link| (link.from, link.to));
+}
+
+/// The effects that followed, in microseconds.
+fn effects(link: &Link, evidence: &Evidence) -> Vec<i64> {
+    after(&link.followed(), link.to, evidence)
+}
+
+/// What came of a series after each of these instants.
+fn after(triggers: &[i64], series: usize, evidence: &Evidence) -> Vec<i64> {
+    let moments = &evidence.series[series].moments;
+    let next = |at: &i64| moments.get(moments.partition_point(|effect| effect.at <= *at));
+    let mut effects: Vec<i64> = triggers
+        .iter()
+        .filter_map(next)
+        .map(|effect| effect.at)
+        .collect();
+    effects.dedup();
+    effects
+}
+
 /// Drops conditional habits that hold only because the trigger of a pair with the same effect is near.
 pub(super) fn drop_explained_conditionals(
     conditionals: &mut Vec<Finding>,
@@ -135,7 +176,14 @@ pub(super) fn drop_explained_conditionals(
                     evidence.series[finding.series[0]].entity,
                 )
         };
+        let effects = after(&finding.occurrences, finding.series[1], evidence);
         !links.iter().filter(of_effect).any(|rival| {
+            let theirs = self::effects(rival, evidence);
+            let common = effects.iter().filter(|at| theirs.binary_search(at).is_ok());
+            if common.count() as f64 >= SAME_EFFECTS * effects.len() as f64 {
+                // It holds without a condition for the other trigger.
+                return true;
+            }
             let left = without(&turns, rival.from, evidence);
             holds_not(&left)
                 || (left.1 < MIN_WITHOUT && holds_alone(rival, finding.series[0], evidence))

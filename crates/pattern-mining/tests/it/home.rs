@@ -1,5 +1,7 @@
 //! A small home to plant habits in, the same for every run of a test.
 
+use std::collections::HashSet;
+
 use common::instant::UtcMicros;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
@@ -44,6 +46,8 @@ pub(crate) struct Home {
     pub(crate) first: Date,
     pub(crate) days: i64,
     pub(crate) changes: Vec<(i64, &'static str, &'static str)>,
+    /// Those of them that an automation caused.
+    automated: HashSet<(i64, &'static str)>,
     /// Device classes of entities.
     pub(crate) classes: Vec<(&'static str, &'static str)>,
 }
@@ -61,6 +65,7 @@ impl Home {
             first,
             days,
             changes: Vec::new(),
+            automated: HashSet::new(),
             classes: Vec::new(),
         };
         // The home has data from the first minute to the last, from something that has no habits.
@@ -90,6 +95,19 @@ impl Home {
             .expect("a date, time or name that exists");
         self.changes
             .push((at.timestamp().as_microsecond(), entity, state));
+    }
+
+    /// The same, caused by an automation.
+    pub(crate) fn automation(
+        &mut self,
+        day: i64,
+        second: i64,
+        entity: &'static str,
+        state: &'static str,
+    ) {
+        self.at(day, second, entity, state);
+        let last = self.changes.last().map(|&(at, ..)| (at, entity));
+        self.automated.extend(last);
     }
 
     /// A lamp goes on at a second of the day, and off again after a while of its own.
@@ -126,9 +144,10 @@ impl Home {
             let entity = timeline.entity_named(id);
             timeline.describe(entity, None, Some(class));
         }
-        for (at, id, state) in self.changes {
+        let automated = self.automated;
+        for (micros, id, state) in self.changes {
             let entity = timeline.entity(&id.parse().expect("a date, time or name that exists"));
-            let at: UtcMicros = Timestamp::from_microsecond(at)
+            let at: UtcMicros = Timestamp::from_microsecond(micros)
                 .expect("a date, time or name that exists")
                 .into();
             let previous = Some(if state == "on" { "off" } else { "on" });
@@ -139,7 +158,7 @@ impl Home {
                 previous,
                 startup: false,
                 context_id: None,
-                context_parent_id: None,
+                context_parent_id: automated.contains(&(micros, id)).then_some("automation"),
             });
         }
         let settings = Settings {

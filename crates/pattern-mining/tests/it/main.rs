@@ -8,4 +8,6 @@ mod nothing;
 mod odd;
 mod planted;
 mod seldom;
+mod steps;
 mod today;
+mod undone;

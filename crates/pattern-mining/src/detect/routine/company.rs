@@ -11,6 +11,8 @@ use crate::score::binomial_tail;
 
 /// On one day, members go together within this many minutes.
 const TOGETHER: i64 = 12;
+/// Two whose times of the day hardly vary are told from two that know nothing of each other by how close they come: within these minutes.
+const CLOSE: [i64; 2] = [TOGETHER, 5];
 /// Minutes around the time of the day that are looked at: in some weeks people go to bed later.
 const REACH: i64 = 90;
 /// The same where no member has a time of its own: at weekends they get up two hours later.
@@ -112,11 +114,14 @@ impl Around {
         days.map(|(day, minutes)| (day, &minutes[..]))
     }
 
-    fn is_near(&self, day: i64, minutes: &[i64]) -> Option<bool> {
+    /// How near, in minutes, it comes to any of these on a day; none where nothing happens on it.
+    fn nearest(&self, day: i64, minutes: &[i64]) -> Option<i64> {
         let place = usize::try_from(day - self.first_day).ok()?;
-        let own = self.minutes.get(place).filter(|own| !own.is_empty())?;
-        let near = |minute: &i64| own.iter().any(|other| (minute - other).abs() <= TOGETHER);
-        Some(minutes.iter().any(near))
+        let own = self.minutes.get(place)?;
+        let each = minutes
+            .iter()
+            .flat_map(|minute| own.iter().map(move |other| (minute - other).abs()));
+        each.min()
     }
 }
 
@@ -129,33 +134,36 @@ fn day_of_minute(minute: i64, centre: i64) -> i64 {
     (minute - centre + MINUTES_PER_DAY / 2).div_euclid(MINUTES_PER_DAY)
 }
 
-/// Probability that two go together on so many of their common days if they do as on days of the same kind before and after, and the
-/// chance of a day that was assumed for that.
+/// Probability that two go together on so many of their common days if they do as on days of the same kind before and after, paid for
+/// the choice of how close, and the chance of a day that was assumed for that.
 pub(super) fn by_chance(one: &Around, other: &Around) -> (f64, f64) {
-    let (mut days, mut same) = (0, 0);
-    let mut crossed = (0_usize, 0_usize);
+    let (mut same, mut crossed) = (Vec::new(), Vec::new());
     for (day, minutes) in one.days() {
-        let Some(near) = other.is_near(day, minutes) else {
+        let Some(nearest) = other.nearest(day, minutes) else {
             continue;
         };
-        days += 1;
-        same += usize::from(near);
+        same.push(nearest);
         // Weekdays have their hours, and weekends theirs.
         let is_like = |other: &i64| {
             *other != day && DaySet::WEEKEND.contains(*other) == DaySet::WEEKEND.contains(day)
         };
-        for elsewhere in (day - OTHER_DAYS..=day + OTHER_DAYS).filter(is_like) {
-            if let Some(near) = other.is_near(elsewhere, minutes) {
-                crossed.0 += usize::from(near);
-                crossed.1 += 1;
-            }
-        }
+        let elsewhere = (day - OTHER_DAYS..=day + OTHER_DAYS).filter(is_like);
+        crossed.extend(elsewhere.filter_map(|elsewhere| other.nearest(elsewhere, minutes)));
     }
-    let chance = (crossed.0 as f64 + 1.0) / (crossed.1 as f64 + 1.0);
-    if days < MIN_DAYS {
-        return (1.0, chance);
-    }
-    (binomial_tail(days as u32, same as u32, chance), chance)
+    let within = |close: i64| {
+        let count = |all: &[i64]| all.iter().filter(|&&nearest| nearest <= close).count();
+        let chance = (count(&crossed) as f64 + 1.0) / (crossed.len() as f64 + 1.0);
+        let tail = binomial_tail(same.len() as u32, count(&same) as u32, chance);
+        let paid = if same.len() < MIN_DAYS {
+            1.0
+        } else {
+            (tail * CLOSE.len() as f64).min(1.0)
+        };
+        (paid, chance)
+    };
+    let best = CLOSE.map(within).into_iter();
+    best.min_by(|a, b| a.0.total_cmp(&b.0))
+        .unwrap_or((1.0, 1.0))
 }
 
 /// Members that went together on a day.
