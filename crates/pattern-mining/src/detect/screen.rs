@@ -3,8 +3,6 @@
 //! A list of what happened in the last ten minutes goes along; each change credits every recent trigger once. The cost is the
 //! number of changes times the number of different things that happen within ten minutes, whatever the length of the past.
 
-use common::entity::domain_of;
-
 use crate::evidence::{Evidence, Series};
 
 pub use counted::Counted;
@@ -106,12 +104,13 @@ fn may_pair(evidence: &Evidence, trigger: usize, effect: usize) -> bool {
 
 /// Whoever comes home unlocks the door, opens it and locks it again: how else.
 fn is_coming_home(evidence: &Evidence, one: &Series, other: &Series) -> bool {
-    let (first, then) = (&evidence.facts[one.entity], &evidence.facts[other.entity]);
-    match domain_of(&then.id) {
-        "lock" => first.person,
-        "binary_sensor" => first.person || domain_of(&first.id) == "lock",
-        _ => false,
-    }
+    let (first, then) = (
+        &evidence.facts[one.entity],
+        &evidence.facts[other.entity].id,
+    );
+    let unlocks = first.id.starts_with("lock.");
+    (first.person || unlocks) && then.starts_with("binary_sensor.")
+        || first.person && then.starts_with("lock.")
 }
 
 /// When a series happens, hour by hour.
