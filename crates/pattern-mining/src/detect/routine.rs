@@ -30,6 +30,8 @@ const BELONG: f64 = 0.01;
 pub const MIN_MEMBERS: usize = 3;
 /// Share of the members that make an occurrence.
 const QUORUM: f64 = 0.6;
+/// Smallest share of the days on which a routine that begins with one time of the day must have happened.
+const MIN_SHARE: f64 = 0.5;
 /// Smallest share of a routine's days on which something takes part that joins it.
 const JOINS: f64 = 0.6;
 
@@ -64,7 +66,8 @@ pub fn find(evidence: &Evidence, times: &[&Finding]) -> Vec<Finding> {
             .filter(|&member| group[member] == name)
             .map(|member| times[member])
             .collect();
-        if members.len() > 1 {
+        if !members.is_empty() {
+            // One alone can be the only member that is done at no other time.
             found.extend(finding(evidence, &members));
         }
     }
@@ -113,7 +116,9 @@ fn finding(evidence: &Evidence, times: &[&Finding]) -> Option<Finding> {
     for time in &by_strength {
         join(evidence, &mut members, time.series[0]);
     }
-    if members.len() < 2 {
+    let alone = members.len() == 1;
+    let may_begin = can_be_spared(evidence, members[0]) && strongest.status != Status::Stopped;
+    if alone && !may_begin {
         return None;
     }
     complete(evidence, &mut members, centre, |_| true);
@@ -143,7 +148,8 @@ fn finding(evidence: &Evidence, times: &[&Finding]) -> Option<Finding> {
         spread: together.spread,
         ..strongest.clock?
     });
-    (finding.hits > 0).then_some(finding)
+    let least = if alone { MIN_SHARE } else { 0.0 };
+    (finding.hits > 0 && finding.share() >= least).then_some(finding)
 }
 
 /// Lets everything join that keeps company with the members on most of their days.
@@ -153,7 +159,7 @@ fn complete(
     centre: Centre,
     may_join: impl Fn(usize) -> bool,
 ) {
-    let company = Company::of(evidence, members, centre, 2);
+    let company = Company::of(evidence, members, centre, members.len().min(2));
     for series in joining(evidence, &company, centre) {
         if may_join(series) {
             join(evidence, members, series);

@@ -5,7 +5,7 @@ use common::entity::domain_of;
 use super::undone;
 use crate::calendar::MINUTES_PER_DAY;
 use crate::detect::time_of_day::apart;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Facts};
 use crate::finding::Finding;
 use crate::pattern::{DaySet, Status};
 use crate::score::is_clearly_better;
@@ -23,9 +23,16 @@ const TOGETHER_MICROS: i64 = 2_000_000;
 /// Part of the hits that must go together.
 const TOGETHER: f64 = 0.8;
 
-/// Largest standard deviation, in minutes, of the time at which something is opened, and half of that where it moves: nobody can be spared
-/// opening it, and when people get up or come home, more or less, they know themselves.
+/// What is opened so long before or after somebody leaves or comes home, in microseconds, is how they do it …
+const PASSAGE: i64 = 300_000_000;
+/// … in this part of the times.
+const PASSAGES: f64 = 0.6;
+
+/// Largest standard deviation, in minutes, of the time at which something is opened: nobody can be spared opening it, and when people get
+/// up or come home, more or less, they know themselves.
 const MAX_SPREAD_OPENED: f64 = 18.0;
+/// The same where the time moves: a movement finds its way through any cloud.
+const MAX_SPREAD_MOVING: f64 = 13.5;
 
 /// Chooses the days of each habit, and folds ways back and mirrors.
 pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
@@ -48,7 +55,11 @@ pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
         };
         time.status != Status::Stopped || !live.iter().any(moved)
     });
-    kept.retain(|time| !is_vague(time, evidence) && !undone::is_by_the_clock(time, evidence));
+    kept.retain(|time| {
+        !is_vague(time, evidence)
+            && !is_passage(time, evidence)
+            && !undone::is_by_the_clock(time, evidence)
+    });
     let kept = same_once(kept);
     let mut told: Vec<Finding> = Vec::new();
     for time in kept {
@@ -71,10 +82,32 @@ pub(super) fn settle(times: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
 fn is_vague(time: &Finding, evidence: &Evidence) -> bool {
     let opened = domain_of(&evidence.facts_of(time.series[0]).id) == "binary_sensor";
     let most = match time.status {
-        Status::Drifting => MAX_SPREAD_OPENED / 2.0,
+        Status::Drifting => MAX_SPREAD_MOVING,
         _ => MAX_SPREAD_OPENED,
     };
     opened && time.clock.is_some_and(|clock| clock.spread > most)
+}
+
+/// Whether it is only how people leave and come home: what they open or lock when where they are changes.
+fn is_passage(time: &Finding, evidence: &Evidence) -> bool {
+    let passes =
+        ["binary_sensor", "lock"].contains(&domain_of(&evidence.facts_of(time.series[0]).id));
+    // Those whose whereabouts may be looked at.
+    let looked_at = |facts: &&Facts| facts.person && facts.left_out.is_none();
+    let people = || evidence.facts.iter().filter(looked_at);
+    let somebody_passes = |at: i64| {
+        people().any(|person| {
+            let (from, until) = (at - PASSAGE, at + PASSAGE);
+            person.steps.until(from - 1) < person.steps.until(until)
+        })
+    };
+    let passages = || {
+        time.occurrences
+            .iter()
+            .filter(|&&at| somebody_passes(at))
+            .count()
+    };
+    passes && passages() as f64 >= PASSAGES * time.occurrences.len() as f64
 }
 
 fn minute(time: &Finding) -> i64 {

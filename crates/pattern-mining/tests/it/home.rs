@@ -48,6 +48,8 @@ pub(crate) struct Home {
     pub(crate) changes: Vec<(i64, &'static str, &'static str)>,
     /// Those of them that an automation caused.
     automated: HashSet<(i64, &'static str)>,
+    /// Where people are may be looked at.
+    pub(crate) people: bool,
     /// Device classes of entities.
     pub(crate) classes: Vec<(&'static str, &'static str)>,
 }
@@ -66,6 +68,7 @@ impl Home {
             days,
             changes: Vec::new(),
             automated: HashSet::new(),
+            people: false,
             classes: Vec::new(),
         };
         // The home has data from the first minute to the last, from something that has no habits.
@@ -162,6 +165,7 @@ impl Home {
             });
         }
         let settings = Settings {
+            people: self.people,
             known: known.iter().map(Known::from).collect(),
             ..Settings::default()
         };

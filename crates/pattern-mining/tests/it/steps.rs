@@ -192,3 +192,26 @@ fn tuesdays_and_saturdays_are_one_habit() {
         found.sentence
     );
 }
+
+#[test]
+fn one_member_that_is_done_at_no_other_time_brings_its_company() {
+    let (mut home, mut chance) = lived_in(DAYS, 47);
+    for day in 0..DAYS {
+        for step in [STEPS[1], STEPS[2]] {
+            for _ in 0..5 {
+                let second = (340 + chance.below(1_000)) * 60;
+                home.lamp(day, second, step, &mut chance);
+            }
+        }
+        let start = 6 * 3600 + 2_400 + chance.around(2_400);
+        for step in STEPS {
+            if chance.percent(88) {
+                home.lamp(day, start + chance.around(240), step, &mut chance);
+            }
+        }
+    }
+    let outcome = home.mine();
+    let routines = of_kind(&outcome, Kind::Routine);
+    assert_eq!(routines.len(), 1, "{:#?}", told(&outcome));
+    assert_eq!(routines[0].entities.len(), 3, "{}", routines[0].sentence);
+}

@@ -152,3 +152,25 @@ fn whoever_comes_home_opens_the_door_and_nobody_need_be_told() {
         told(&outcome)
     );
 }
+
+#[test]
+fn the_front_door_opens_when_people_leave_and_that_is_how_they_leave() {
+    for people in [true, false] {
+        let (mut home, mut chance) = lived_in(DAYS, 57);
+        home.people = people;
+        for day in 0..DAYS {
+            let leaves = 7 * 3600 + 3_000 + chance.around(400);
+            home.at(day, leaves, "binary_sensor.street_door", "on");
+            home.at(day, leaves + 20, "binary_sensor.street_door", "off");
+            home.at(day, leaves + 90, "person.kim", "not_home");
+            let comes = 17 * 3600 + chance.below(7_200);
+            home.at(day, comes, "person.kim", "home");
+        }
+        let outcome = home.mine();
+        let times = of_kind(&outcome, Kind::TimeOfDay);
+        let opens = times
+            .iter()
+            .any(|time| time.entities == ["binary_sensor.street_door"]);
+        assert_eq!(opens, !people, "{:#?}", told(&outcome));
+    }
+}
