@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use common::entity::domain_of;
+
 use crate::detect::link::Link;
 use crate::detect::time_of_day::apart;
 use crate::evidence::Evidence;
@@ -125,7 +127,15 @@ pub(super) fn drop_explained(links: &mut Vec<Link>, evidence: &Evidence) {
 pub(super) fn keep_nearest(links: &mut Vec<Link>, evidence: &Evidence) {
     let mut told: Vec<(Link, Vec<i64>)> = Vec::new();
     let mut by_delay = std::mem::take(links);
-    by_delay.sort_by(|a, b| a.delay.1.total_cmp(&b.delay.1).then(a.from.cmp(&b.from)));
+    // A person is told rather than the phone that says so.
+    let is_phone = |link: &Link| domain_of(&evidence.facts_of(link.from).id) == "device_tracker";
+    by_delay.sort_by(|a, b| {
+        let delay = a.delay.1.total_cmp(&b.delay.1);
+        is_phone(a)
+            .cmp(&is_phone(b))
+            .then(delay)
+            .then(a.from.cmp(&b.from))
+    });
     for link in by_delay {
         let own = effects(&link, evidence);
         let is_same = |other: &(Link, Vec<i64>)| {

@@ -215,3 +215,27 @@ fn one_member_that_is_done_at_no_other_time_brings_its_company() {
     assert_eq!(routines.len(), 1, "{:#?}", told(&outcome));
     assert_eq!(routines[0].entities.len(), 3, "{}", routines[0].sentence);
 }
+
+#[test]
+fn a_lamp_follows_the_person_and_not_the_phone_that_says_so_later() {
+    let (mut home, mut chance) = lived_in(DAYS, 48);
+    home.people = true;
+    for day in 0..DAYS {
+        let leaves = 7 * 3600 + chance.below(7_200);
+        let comes = 16 * 3600 + chance.below(18_000);
+        for (entity, lag) in [("person.kim", 0), ("device_tracker.phone", 40)] {
+            home.at(day, leaves + lag, entity, "not_home");
+            home.at(day, comes + lag, entity, "home");
+        }
+        if chance.percent(92) {
+            home.lamp(
+                day,
+                comes + 70 + chance.below(60),
+                "light.porch",
+                &mut chance,
+            );
+        }
+    }
+    let outcome = home.mine();
+    only(&outcome, Kind::Pair, &["person.kim", "light.porch"]);
+}
