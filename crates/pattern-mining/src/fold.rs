@@ -11,6 +11,7 @@ use crate::pattern::{DaySet, Kind, Oddity, Status};
 
 mod clock;
 mod explain;
+mod seen;
 mod undone;
 
 /// Triggers since a conditional habit happened last, hardly any under its condition, that show that it only waits.
@@ -36,15 +37,11 @@ pub struct Significant {
 }
 
 /// The patterns to tell: each habit once, in its most useful form.
-pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
+pub fn fold(mut significant: Significant, evidence: &Evidence) -> Vec<Finding> {
+    keep_what_is_done(&mut significant, evidence);
     let times = clock::settle(significant.times, evidence);
-    let mut conditionals = significant.conditionals;
-    conditionals
-        .retain(|finding| !undone::is_after(&finding.occurrences, finding.series[1], evidence));
-    let mut conditionals = explain::one_each(conditionals, evidence);
-    let mut links = significant.links;
-    links.retain(|link| !undone::is_after(&link.followed(), link.to, evidence));
-    let links = explain::one_link_each(links, evidence);
+    let mut conditionals = explain::one_each(significant.conditionals, evidence);
+    let links = explain::one_link_each(significant.links, evidence);
     let conditional: HashSet<(usize, usize)> = conditionals
         .iter()
         .map(|finding| unordered(ends(finding, evidence)))
@@ -61,11 +58,9 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
     });
     explain::drop_explained(&mut links, evidence);
     explain::drop_explained_conditionals(&mut conditionals, &links, evidence);
-    let mut weak = significant.weak;
-    weak.retain(|link| !undone::is_after(&link.followed(), link.to, evidence));
-    let weak = explain::one_link_each(weak, evidence);
-    let mut sequences = sequence::find(evidence, &links, &weak);
-    let in_steps = timed_sequences(&mut sequences, &times, evidence);
+    let weak = explain::one_link_each(significant.weak, evidence);
+    let sequences = sequence::find(evidence, &links, &weak);
+    let (mut sequences, in_steps) = with_timed(sequences, &times, evidence);
     let places = times.iter().zip(0..);
     let free = places.filter(|(_, place)| !in_steps.contains(place));
     let free: Vec<&Finding> = free.map(|(time, _)| time).collect();
@@ -136,26 +131,39 @@ pub fn fold(significant: Significant, evidence: &Evidence) -> Vec<Finding> {
     told
 }
 
-/// Adds the sequences among times of the day that are no part of those that are known, and returns the places of the times that are steps.
-fn timed_sequences(
-    sequences: &mut Vec<Finding>,
+/// Drops what follows something else and is not what somebody did because of it: what sees people go by, and what is only put back.
+fn keep_what_is_done(significant: &mut Significant, evidence: &Evidence) {
+    let links = significant.links.iter().chain(&significant.weak);
+    let seen = seen::who_walks_by(links, evidence);
+    let is_done = |triggers: &[i64], effect: usize| {
+        !seen.contains(&evidence.series[effect].entity)
+            && !undone::is_after(triggers, effect, evidence)
+    };
+    for links in [&mut significant.links, &mut significant.weak] {
+        links.retain(|link| is_done(&link.followed(), link.to));
+    }
+    significant
+        .conditionals
+        .retain(|finding| is_done(&finding.occurrences, finding.series[1]));
+}
+
+/// The sequences with those among times of the day, each told once, and the places of the times that are steps of these.
+fn with_timed(
+    mut sequences: Vec<Finding>,
     times: &[Finding],
     evidence: &Evidence,
-) -> HashSet<usize> {
+) -> (Vec<Finding>, HashSet<usize>) {
     let all: Vec<&Finding> = times.iter().collect();
-    let mut in_steps = HashSet::new();
-    for (found, steps) in sequence::timed::find(evidence, &all) {
-        let own = entities(&found, evidence);
-        let is_known = |other: &Finding| {
-            let common = own.intersection(&entities(other, evidence)).count();
-            2 * common >= own.len()
-        };
-        if !sequences.iter().any(is_known) {
-            in_steps.extend(steps);
-            sequences.push(found);
-        }
-    }
-    in_steps
+    let timed = sequence::timed::find(evidence, &all);
+    sequences.extend(timed.iter().map(|(finding, _)| finding.clone()));
+    let kept = sequence::without_parts(sequences, evidence);
+    let is_kept = |timed: &Finding| {
+        let mut own = kept.iter().filter(|kept| kept.clock.is_some());
+        own.any(|kept| kept.series == timed.series)
+    };
+    let steps = timed.iter().filter(|(finding, _)| is_kept(finding));
+    let in_steps = steps.flat_map(|(_, steps)| steps.clone()).collect();
+    (kept, in_steps)
 }
 
 fn is_silence(odd: &Finding) -> bool {

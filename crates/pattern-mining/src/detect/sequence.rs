@@ -26,6 +26,12 @@ const MIN_WITHOUT: usize = 4;
 const FORK: f64 = 0.5;
 /// Of the times at which a trigger sets off two things, so many must have them in the same order for the two to be steps.
 const IN_ORDER: f64 = 0.85;
+/// Of two things that follow, the nearer one is the next step when it follows at least this part as often.
+const NEARLY: f64 = 0.7;
+/// Two sequences with at least so many entities in common are one, told twice, …
+const COMMON: usize = 2;
+/// … when this part of the times of the one are times of the other.
+const SAME_TIMES: f64 = 0.5;
 /// The delays of two steps add up to that of the jump within this factor.
 const ADDS_UP: f64 = 2.0;
 
@@ -139,11 +145,16 @@ fn next<'a>(evidence: &Evidence, chain: &[Step<'a>], links: &[&'a Link]) -> Opti
         let own = entity(link.to);
         entity(first.from) != own && chain.iter().all(|step| entity(step.to) != own)
     };
-    let direct = links
-        .iter()
-        .filter(|link| link.from == last.to)
-        .filter(is_new);
-    if let Some(link) = direct.max_by(|a, b| a.share().total_cmp(&b.share())) {
+    let direct = || {
+        links
+            .iter()
+            .filter(|link| link.from == last.to)
+            .filter(is_new)
+    };
+    let best = direct().map(|link| link.share()).fold(0.0, f64::max);
+    // What is further on follows nearly as often as what comes next.
+    let nearly = direct().filter(|link| link.share() >= NEARLY * best);
+    if let Some(link) = nearly.min_by(|a, b| a.delay.1.total_cmp(&b.delay.1)) {
         return Some(Step::of(link));
     }
     let of_first = links.iter().filter(|link| link.from == first.from);
@@ -177,8 +188,8 @@ fn comes_through(near: &Link, far: &Link) -> bool {
         && !is_fork(near, far)
 }
 
-/// Without sequences whose entities are all part of a larger one.
-fn without_parts(mut found: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
+/// Without sequences that are parts of longer ones, or of surer ones.
+pub fn without_parts(mut found: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
     let entities = |finding: &Finding| -> HashSet<usize> {
         let series = finding.series.iter();
         series
@@ -193,11 +204,30 @@ fn without_parts(mut found: Vec<Finding>, evidence: &Evidence) -> Vec<Finding> {
     let mut kept: Vec<Finding> = Vec::new();
     for finding in found {
         let own = entities(&finding);
-        if !kept.iter().any(|other| own.is_subset(&entities(other))) {
+        let is_part = |other: &Finding| {
+            let common = own.intersection(&entities(other)).count();
+            common == own.len() || (common >= COMMON && is_same_time(&finding, other))
+        };
+        if !kept.iter().any(is_part) {
             kept.push(finding);
         }
     }
     kept
+}
+
+/// Whether most times of a sequence lie within times of another.
+fn is_same_time(one: &Finding, other: &Finding) -> bool {
+    let reach = (one.within.max(other.within) * 1e6) as i64;
+    let near = one.occurrences.iter().filter(|&&at| {
+        let next = other
+            .occurrences
+            .partition_point(|&there| there < at - reach);
+        other
+            .occurrences
+            .get(next)
+            .is_some_and(|&there| there <= at + reach)
+    });
+    near.count() as f64 >= SAME_TIMES * one.occurrences.len() as f64
 }
 
 /// The longest part of a chain that is gone through often enough.

@@ -111,3 +111,32 @@ fn a_sensor_whose_battery_is_empty_is_silent_and_one_that_is_only_steady_is_not(
         told(&outcome)
     );
 }
+
+#[test]
+fn a_sensor_that_nobody_described_and_that_follows_everything_sees_whoever_walks_by() {
+    let (mut home, mut chance) = lived_in(DAYS, 24);
+    home.classes = vec![("binary_sensor.nursery_window", "window")];
+    for day in 0..DAYS {
+        for thing in [
+            "light.nursery",
+            "switch.nursery_fan",
+            "media_player.nursery",
+        ] {
+            for _ in 0..2 {
+                let second = (400 + chance.below(950)) * 60;
+                home.lamp(day, second, thing, &mut chance);
+                if chance.percent(85) {
+                    let seen = second + 10 + chance.below(30);
+                    home.at(day, seen, "binary_sensor.0x1f2e", "on");
+                    home.at(day, seen + 60, "binary_sensor.0x1f2e", "off");
+                }
+            }
+        }
+    }
+    let outcome = home.mine();
+    assert!(
+        of(&outcome, "binary_sensor.0x1f2e").is_empty(),
+        "{:#?}",
+        told(&outcome)
+    );
+}

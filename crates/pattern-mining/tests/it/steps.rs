@@ -239,3 +239,34 @@ fn a_lamp_follows_the_person_and_not_the_phone_that_says_so_later() {
     let outcome = home.mine();
     only(&outcome, Kind::Pair, &["person.kim", "light.porch"]);
 }
+
+#[test]
+fn a_long_chain_of_things_that_are_used_otherwise_is_told_once_and_whole() {
+    let (mut home, mut chance) = lived_in(DAYS, 49);
+    let steps = [
+        "binary_sensor.office_cabinet",
+        "light.office_lamp",
+        "light.office_strip",
+        "light.kids_room",
+        "switch.laundry",
+    ];
+    for day in 0..DAYS {
+        for step in steps {
+            if chance.percent(60) {
+                let second = (400 + chance.below(950)) * 60;
+                home.lamp(day, second, step, &mut chance);
+            }
+        }
+        if chance.percent(70) {
+            let mut second = (420 + chance.below(800)) * 60;
+            for step in steps {
+                home.lamp(day, second, step, &mut chance);
+                second += 15 + chance.below(30);
+            }
+        }
+    }
+    let outcome = home.mine();
+    let sequences = of_kind(&outcome, Kind::Sequence);
+    assert_eq!(sequences.len(), 1, "{:#?}", told(&outcome));
+    assert_eq!(sequences[0].entities, steps, "{:#?}", told(&outcome));
+}

@@ -12,7 +12,7 @@ use crate::score::binomial_tail;
 /// On one day, members go together within this many minutes.
 const TOGETHER: i64 = 12;
 /// Two whose times of the day hardly vary are told from two that know nothing of each other by how close they come: within these minutes.
-const CLOSE: [i64; 2] = [TOGETHER, 5];
+const CLOSE: [i64; 3] = [TOGETHER, 5, 2];
 /// Minutes around the time of the day that are looked at: in some weeks people go to bed later.
 const REACH: i64 = 90;
 /// The same where no member has a time of its own: at weekends they get up two hours later.
