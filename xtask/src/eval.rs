@@ -1,6 +1,7 @@
 //! `cargo xtask eval`: how good the miner is, on homes whose habits are known.
 //!
-//! Homes are made from seeds by `home_simulator::planted`, at several hardness levels, with habits and without; homes of a folder
+//! Homes are made from seeds by `home_simulator::planted`, at several hardness levels, with habits and without; others, whose habits
+//! come from people and their days, by `home_simulator::households`; homes of a folder
 //! (`home-*/events.jsonl.xz`, `registry.json`, `truth.json`) are mined too, and real logs in it (`logs/*.jsonl.xz`) with copies in which
 //! nothing can be true. Even seeds may be looked at while the miner is changed;
 //! the floors below are checked on odd ones.
@@ -15,6 +16,7 @@ use std::sync::Mutex;
 
 use anyhow::ensure;
 use clap::Args;
+use home_simulator::households;
 use home_simulator::planted::{self, Wanted};
 
 use self::hints::Hints;
@@ -46,6 +48,9 @@ pub(crate) struct Options {
     /// Homes without any habit
     #[arg(long, default_value_t = 20)]
     nulls: u64,
+    /// Homes whose habits come from people and their days, at hardness 0, 0.25 and 0.5 in turn
+    #[arg(long, default_value_t = 6)]
+    households: u64,
     /// Folder with homes that others made, and logs of real ones [default: ../shared/eval beside the checkout, where it is]
     #[arg(long)]
     homes: Option<PathBuf>,
@@ -86,6 +91,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         if hardness <= FLOOR_HARDNESS {
             all.add(&tally);
         }
+    }
+    if options.households > 0 {
+        rows.extend(of_households(options, &hints)?.rows("households"));
     }
     let beside = workspace::root().join("../shared/eval");
     let beside = beside.is_dir().then_some(beside);
@@ -161,6 +169,30 @@ fn level(options: &Options, hints: &Hints, hardness: f64) -> anyhow::Result<Tall
             "seed {} hardness {hardness}",
             options.first + number as u64 * options.step
         );
+        tally.judge(
+            &mined.truth,
+            &mined.patterns,
+            options.verbose.then_some(name.as_str()),
+        );
+    }
+    Ok(tally)
+}
+
+/// Homes of the other maker; they count toward no floor.
+fn of_households(options: &Options, hints: &Hints) -> anyhow::Result<Tally> {
+    let hardness = |seed: u64| {
+        let number = (seed - options.first) / options.step.max(1);
+        [0.0, 0.25, 0.5][number as usize % 3]
+    };
+    let mined = on_threads(options.first, options.households, options.step, |seed| {
+        let mut home = households::make(seed, hardness(seed), DAYS);
+        home.registry = hints.apply(&home.registry)?;
+        Ok(Mined::of_made(&home))
+    })?;
+    let mut tally = Tally::default();
+    for (number, mined) in mined.iter().enumerate() {
+        let seed = options.first + number as u64 * options.step;
+        let name = format!("household {seed} hardness {}", hardness(seed));
         tally.judge(
             &mined.truth,
             &mined.patterns,

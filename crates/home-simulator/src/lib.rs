@@ -3,6 +3,7 @@
 mod app;
 mod config;
 pub mod home;
+pub mod households;
 pub mod planted;
 pub mod server;
 

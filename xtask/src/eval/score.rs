@@ -1,13 +1,17 @@
 //! Holds what was found against what was planted.
 //!
 //! A report is *exact* when everything that it says is right, *true* when it is partly right, told twice, or follows from a planted
-//! sequence or routine; a habit that has ended, told as alive, is false, and so is everything else. A habit that happened too rarely
-//! to be fair (`weak`) counts neither way.
+//! sequence or routine, or from how people live (`implied`); a habit that has ended, told as alive, is false, and so is everything
+//! else. A habit that happened too rarely to be fair (`weak`) counts neither way.
+
+mod row;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use pattern_mining::pattern::{DaySet, Kind, Pattern, Status};
 use serde_json::{Value, json};
+
+use self::row::{apart, entities, is_implied, is_scene, text};
 
 /// Kinds in the order of the table.
 pub(super) const KINDS: [&str; 8] = [
@@ -170,7 +174,7 @@ impl Tally {
             } else {
                 report.kind.as_str()
             };
-            let (truth, exact) = match verdict(planted, report) {
+            let (truth, exact) = match verdict(planted, &truth["implied"], report) {
                 Verdict::Planted(which, right) => {
                     kind = kind_of(&planted[which]);
                     if planted[which]["weak"] == true
@@ -234,23 +238,6 @@ fn kind_of(habit: &Value) -> &'static str {
     }
 }
 
-fn is_scene(habit: &Value) -> bool {
-    habit["scene"] == true
-}
-
-fn text(value: &Value, key: &str) -> String {
-    value[key].as_str().unwrap_or_default().to_owned()
-}
-
-fn entities(value: &Value) -> Vec<&str> {
-    value["entities"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
-}
-
 fn cause(decoys: &[Value], report: &Pattern) -> String {
     let names: Vec<&str> = report.entities.iter().map(String::as_str).collect();
     decoys
@@ -262,7 +249,7 @@ fn cause(decoys: &[Value], report: &Pattern) -> String {
         )
 }
 
-fn verdict(planted: &[Value], report: &Pattern) -> Verdict {
+fn verdict(planted: &[Value], implied: &Value, report: &Pattern) -> Verdict {
     let ids: Vec<&str> = report.entities.iter().map(String::as_str).collect();
     let set: BTreeSet<&str> = ids.iter().copied().collect();
     let of = |kinds: &'static [&str]| {
@@ -308,7 +295,8 @@ fn verdict(planted: &[Value], report: &Pattern) -> Verdict {
             ends.get(1) == ids.first()
                 && of(&["time_of_day"]).any(|(_, time)| entities(time).first() == ends.first())
         });
-    if !matches!(report.kind, Kind::Duration | Kind::Anomaly) && (inside() || follows) {
+    let can_follow = !matches!(report.kind, Kind::Duration | Kind::Anomaly);
+    if can_follow && (inside() || follows || is_implied(planted, implied, report)) {
         Verdict::Implied
     } else {
         Verdict::False
@@ -346,8 +334,8 @@ fn at_right_time(habit: &Value, report: &Pattern) -> bool {
         .as_f64()
         .or_else(|| habit["minute"].as_f64())
         .unwrap_or(-1e6);
-    let off = (f64::from(minute) - wanted).abs() % 1440.0;
-    off.min(1440.0 - off) <= MINUTES.max(2.0 * habit["sigma_min"].as_f64().unwrap_or(0.0))
+    apart(f64::from(minute), wanted)
+        <= MINUTES.max(2.0 * habit["sigma_min"].as_f64().unwrap_or(0.0))
 }
 
 fn right_days(habit: &Value, report: &Pattern) -> bool {

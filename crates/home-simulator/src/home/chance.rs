@@ -34,6 +34,28 @@ impl Chance {
     pub(crate) fn pick(&mut self, count: usize) -> usize {
         self.0.random_range(0..count)
     }
+
+    /// One of these, which must not be none.
+    pub(crate) fn one_of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.pick(items.len())]
+    }
+
+    /// Puts these in any order.
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for place in (1..items.len()).rev() {
+            items.swap(place, self.pick(place + 1));
+        }
+    }
+
+    /// A factor around one, spread as people's times are: its logarithm is normal.
+    pub(crate) fn factor(&mut self, sd: f64) -> f64 {
+        self.gauss(0.0, sd).exp()
+    }
+
+    /// The wait for something that happens at any time, once in `mean` on average.
+    pub(crate) fn wait(&mut self, mean: f64) -> f64 {
+        -mean * (1.0 - self.0.random::<f64>()).ln()
+    }
 }
 
 /// One well mixed number out of several.

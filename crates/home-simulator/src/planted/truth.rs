@@ -10,6 +10,9 @@ pub struct Truth {
     pub patterns: Vec<Value>,
     /// What looks like a habit and is none: `kind`, `entities`.
     pub decoys: Vec<Value>,
+    /// What is regular without being a habit, because it follows from the habits or from the way people live: pairs of `entities`,
+    /// and times of the day as `minute`.
+    pub implied: Vec<Value>,
 }
 
 impl Truth {
