@@ -155,6 +155,18 @@ fn known_times(house: &House, people: &People) -> Vec<Timed> {
 /// A person, days and a minute of the day.
 type When = (usize, Days, f64);
 
+/// What is done by the clock, always at the same time.
+fn timing((person, days, minute): When, sigma: f64) -> Timing {
+    Timing {
+        person,
+        days,
+        minute,
+        sigma,
+        drift: 0.0,
+        after_sunset: None,
+    }
+}
+
 impl Planner<'_> {
     fn all(&mut self) {
         let wanted = (6.0 + self.house.size * HABITS_A_THING).clamp(HABITS.0, HABITS.1) as usize;

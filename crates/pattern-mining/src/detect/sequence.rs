@@ -8,7 +8,7 @@ use crate::life;
 use crate::pattern::Kind;
 use crate::score::quartiles;
 
-use super::link::Link;
+use super::link::{Link, Turn};
 use super::pair;
 use super::screen::LONGEST;
 
@@ -68,18 +68,23 @@ fn adds_up(one: &Link, two: &Link, jump: &Link) -> bool {
     sum <= jump.delay.1 * ADDS_UP && jump.delay.1 <= sum * ADDS_UP
 }
 
+/// The turns of two links of the same trigger, those of the second while it lived, side by side.
+fn at_once<'a>(one: &'a Link, other: &'a Link) -> impl Iterator<Item = (&'a Turn, &'a Turn)> {
+    let mut turns = one.turns.iter().peekable();
+    other.lived().filter_map(move |turn| {
+        while turns.peek().is_some_and(|one| one.at.at < turn.at.at) {
+            turns.next();
+        }
+        let same = turns.peek().filter(|one| one.at.at == turn.at.at);
+        same.map(|same| (*same, turn))
+    })
+}
+
 /// Whether the far end comes as well when the middle does not.
 fn is_fork(one: &Link, jump: &Link) -> bool {
     let mut with = (0, 0);
     let mut without = (0, 0);
-    let mut turns = one.turns.iter().peekable();
-    for turn in jump.lived() {
-        while turns.peek().is_some_and(|other| other.at.at < turn.at.at) {
-            turns.next();
-        }
-        let Some(same) = turns.peek().filter(|other| other.at.at == turn.at.at) else {
-            continue;
-        };
+    for (same, turn) in at_once(one, jump) {
         // Late is not missing: the middle step counts however long it takes. Nor is what is so already.
         let side = match same.delay {
             Some(_) => &mut with,
@@ -172,13 +177,8 @@ fn next<'a>(evidence: &Evidence, chain: &[Step<'a>], links: &[&'a Link]) -> Opti
 /// Whether of two things that a trigger sets off the far one comes behind the near one, and hardly without it.
 fn comes_through(near: &Link, far: &Link) -> bool {
     let (mut both, mut in_order) = (0, 0);
-    let mut turns = near.turns.iter().peekable();
-    for turn in far.lived().filter(|turn| far.is_hit(turn)) {
-        while turns.peek().is_some_and(|other| other.at.at < turn.at.at) {
-            turns.next();
-        }
-        let same = turns.peek().filter(|other| other.at.at == turn.at.at);
-        if let Some((near, far)) = same.and_then(|same| same.delay.zip(turn.delay)) {
+    for (same, turn) in at_once(near, far).filter(|(_, turn)| far.is_hit(turn)) {
+        if let Some((near, far)) = same.delay.zip(turn.delay) {
             both += 1;
             in_order += usize::from(near < far);
         }

@@ -1,6 +1,6 @@
 //! Habits of one thing: its time of the day, how long it is used, and what happens to it once.
 
-use super::{HOURS, Planner, RELIABLE};
+use super::{HOURS, Planner, RELIABLE, timing};
 use crate::households::calendar::Days;
 use crate::households::habit::{Life, OddKind, Oddity, Rule, Timing};
 use crate::households::house::Role;
@@ -107,16 +107,10 @@ impl Planner<'_> {
 
     fn by_the_clock(&mut self) -> Option<(Timing, Life)> {
         let sigma = self.sigma();
-        let (person, days, minute) = self.when(&DAYS, sigma)?;
+        let when = self.when(&DAYS, sigma)?;
+        let (person, days, minute) = when;
         let life = self.life();
-        let mut timing = Timing {
-            person,
-            days,
-            minute,
-            sigma,
-            drift: 0.0,
-            after_sunset: None,
-        };
+        let mut timing = timing(when, sigma);
         if life == Life::Whole && days != Days::Weekend && self.chance.happens(DRIFTS) {
             let way = *self.chance.one_of(&[-1.0, 1.0]);
             let drift = way * self.chance.between(DRIFT.0, DRIFT.1);

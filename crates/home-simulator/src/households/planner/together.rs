@@ -1,8 +1,8 @@
 //! Habits of several things: reactions, sequences, routines, scenes.
 
-use super::{Planner, When};
+use super::{Planner, When, timing};
 use crate::households::calendar::Days;
-use crate::households::habit::{Cause, Condition, Life, Rule, Timing};
+use crate::households::habit::{Cause, Condition, Life, Rule};
 use crate::households::house::{House, Role};
 use crate::households::people::Moment;
 
@@ -246,16 +246,5 @@ impl Planner<'_> {
         };
         self.add(rule, things, states, Life::Whole);
         Some(())
-    }
-}
-
-fn timing((person, days, minute): When, sigma: f64) -> Timing {
-    Timing {
-        person,
-        days,
-        minute,
-        sigma,
-        drift: 0.0,
-        after_sunset: None,
     }
 }

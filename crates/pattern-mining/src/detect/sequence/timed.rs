@@ -57,8 +57,8 @@ pub fn find(evidence: &Evidence, times: &[&Finding]) -> Vec<(Finding, Vec<usize>
     let edges: Vec<Edge> = candidates
         .into_iter()
         .filter_map(|(from, to)| {
-            let share_within = |within| follows(evidence, times, (from, to), within, limit);
-            DELAYS.into_iter().find_map(share_within)
+            let edge_within = |within| follows(evidence, times, (from, to), within, limit);
+            DELAYS.into_iter().find_map(edge_within)
         })
         .collect();
     let mut found: Vec<(Finding, Vec<usize>)> = Vec::new();
